@@ -1,0 +1,104 @@
+//! The one seam for hardware.
+
+use std::fmt;
+
+use clockwork_wire::{
+    ActionId, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload, Status,
+};
+
+use crate::{Inputs, ModelSource};
+
+/// What a device is, fixed from start to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceSpec {
+    /// Devices of one class take the same time for the same batch.
+    pub class: String,
+    /// Size of the weights cache.
+    pub pages: Pages,
+    /// Bytes for inputs and outputs.
+    pub io_pool: u64,
+    /// Bytes for intermediate tensors.
+    pub workspace_pool: u64,
+    /// How many INFERs may be handed over before the first is complete: 1, or 2 where the host
+    /// observes completions too late to keep the device busy. At most one *executes* at a time.
+    pub depth: u8,
+}
+
+/// What a device is asked to do. One LOAD at a time; up to [`DeviceSpec::depth`] INFERs, executed
+/// in the order in which they were started.
+#[derive(Debug)]
+pub enum Operation {
+    /// Copy the weights into these pages of the cache.
+    Load {
+        /// Which pages, in the order of the weights.
+        pages: Vec<u32>,
+    },
+    /// Run a batch.
+    Infer {
+        /// The batch size.
+        batch: BatchSize,
+        /// The inputs.
+        inputs: Inputs,
+        /// Where the inputs and outputs lie in the io pool (offset in bytes).
+        io_offset: u64,
+        /// Where the intermediate tensors lie in the workspace pool (offset in bytes).
+        workspace_offset: u64,
+    },
+}
+
+/// An operation is over.
+#[derive(Debug)]
+pub struct Completion {
+    /// The action that asked for it.
+    pub id: ActionId,
+    /// [`Status::OK`], or why it failed.
+    pub status: Status,
+    /// Copy of the inputs; zero if there was none.
+    pub copy_input: Interval,
+    /// The work itself, in *device* time: an emulated device says when it was due to end, however
+    /// late anybody asked.
+    pub exec: Interval,
+    /// Copy of the outputs; zero if there was none.
+    pub copy_output: Interval,
+    /// Device clock when it started, in MHz; 0 if it has none.
+    pub clock_before: u32,
+    /// Device clock when it ended, in MHz; 0 if it has none.
+    pub clock_after: u32,
+    /// The outputs, one after the other; empty for a LOAD and for made-up inputs.
+    pub output: Payload,
+}
+
+/// A device: executes one INFER at a time, copies one model's weights at a time, and reports
+/// completions without ever blocking its caller.
+pub trait Device: fmt::Debug {
+    /// What it is.
+    fn spec(&self) -> &DeviceSpec;
+
+    /// Makes a model servable: host copies, code, plans. Returns what the model is on this device.
+    ///
+    /// # Errors
+    /// In words, why the model cannot run here.
+    fn prepare(&mut self, model: ModelId, source: &ModelSource) -> Result<ModelProfile, String>;
+
+    /// Starts an operation that became possible at `at` (its arrival, its `earliest` or the
+    /// predecessor's end in device time, whichever is last; at most `now`). The caller has checked
+    /// window, weights and pools.
+    fn start(&mut self, now: Nanos, at: Nanos, id: ActionId, model: ModelId, operation: Operation);
+
+    /// When the device will have executed every INFER that was handed over (device time).
+    fn exec_free_at(&self) -> Nanos;
+
+    /// When the copy engine will have finished its LOAD (device time).
+    fn load_free_at(&self) -> Nanos;
+
+    /// Forgets a model's weights: their pages may be reused at once. Never called while an
+    /// operation of that model is under way.
+    fn evict(&mut self, model: ModelId);
+
+    /// The next completion that is due, in the order of their ends.
+    fn poll(&mut self, now: Nanos) -> Option<Completion>;
+
+    /// When `poll` will have something; `None` if nothing is under way, or if the device wakes
+    /// whoever drives it by itself.
+    fn next_wakeup(&self) -> Option<Nanos>;
+}

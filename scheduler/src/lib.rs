@@ -1,0 +1,26 @@
+//! Decides: which action, on which device, in which window, and what to answer.
+//!
+//! A [`Scheduler`] has no clock, no socket and no thread. Whoever drives it (the controller's
+//! runtime with a real clock, or the simulator with a virtual one) makes *turns*: read the clock
+//! once, [`handle`](Scheduler::handle) everything that has been received, then
+//! [`poll`](Scheduler::poll) until `None`, then come back at [`next_wakeup`](Scheduler::next_wakeup)
+//! or when something arrives. Payload bytes never enter: requests are ids here.
+
+pub mod message;
+
+pub use message::{ActionRecord, Input, Order, Output, Request, Response};
+
+use clockwork_wire::Nanos;
+
+/// The whole contract between a scheduler and whoever drives it.
+pub trait Scheduler: std::fmt::Debug {
+    /// Takes in what happened. Never blocks; work is bounded by the number of devices and queued
+    /// requests. `now` never decreases from call to call.
+    fn handle(&mut self, now: Nanos, input: Input);
+
+    /// Takes out the next decision; `None` until something happens or `next_wakeup` passes.
+    fn poll(&mut self, now: Nanos) -> Option<Output>;
+
+    /// When to poll again if nothing arrives; `None` means "only when something arrives".
+    fn next_wakeup(&self) -> Option<Nanos>;
+}
