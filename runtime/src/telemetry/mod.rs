@@ -1,0 +1,3 @@
+//! What the processes tell people and scripts of themselves.
+
+pub mod describe;
