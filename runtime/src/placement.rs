@@ -1,0 +1,68 @@
+//! Which CPU each core of the process gets.
+
+/// Where the cores of a process run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// One entry per core: its CPU, or `None` for "wherever the kernel likes".
+    pub cpus: Vec<Option<usize>>,
+    /// Whether a core may spin: only when there is a CPU to spare beside all of them.
+    pub may_spin: bool,
+    /// In words, if the cores share CPUs; for the log.
+    pub note: Option<String>,
+}
+
+/// Places `cores` inside the CPUs that this process may use. Too few CPUs is a note, not an
+/// error: the cores then share what there is.
+pub fn place(cores: usize) -> Placement {
+    place_on(&allowed(), cores)
+}
+
+/// The CPUs that this process may use (its affinity mask), in rising order.
+pub fn allowed() -> Vec<usize> {
+    let mut cpus: Vec<usize> =
+        core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|c| c.id).collect();
+    cpus.sort_unstable();
+    cpus
+}
+
+fn place_on(allowed: &[usize], cores: usize) -> Placement {
+    // Pinning on a machine that is as small as its process only keeps the kernel from helping.
+    if allowed.len() > cores {
+        let cpus = allowed.iter().copied().map(Some).take(cores).collect();
+        return Placement { cpus, may_spin: true, note: None };
+    }
+    let note = (allowed.len() < cores)
+        .then(|| format!("{cores} cores share {} CPUs; latencies will vary", allowed.len()));
+    Placement { cpus: vec![None; cores], may_spin: false, note }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_get_cpus_of_their_own_inside_the_mask_when_one_is_to_spare() {
+        let placement = place_on(&[2, 3, 7], 2);
+        assert_eq!(placement.cpus, [Some(2), Some(3)]);
+        assert!(placement.may_spin && placement.note.is_none());
+    }
+
+    #[test]
+    fn a_machine_that_is_just_large_enough_is_left_to_the_kernel() {
+        let placement = place_on(&[0, 1], 2);
+        assert_eq!(placement.cpus, [None, None]);
+        assert!(!placement.may_spin && placement.note.is_none());
+    }
+
+    #[test]
+    fn too_few_cpus_is_a_note() {
+        let placement = place_on(&[5], 2);
+        assert_eq!(placement.cpus.len(), 2);
+        assert!(placement.note.unwrap().contains("2 cores share 1 CPUs"));
+    }
+
+    #[test]
+    fn this_process_may_use_a_cpu() {
+        assert!(!allowed().is_empty());
+    }
+}

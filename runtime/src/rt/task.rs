@@ -1,0 +1,112 @@
+//! Tasks of a core.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_lite::FutureExt;
+
+use super::executor::panic_message;
+
+/// A task on this core; awaiting it gives its result.
+///
+/// Dropping it ends the task the next time it would run; [`Task::cancel`] also waits for that. A
+/// core that returns does *not* end tasks that nobody holds: keep them and cancel them.
+#[must_use = "a dropped task ends; detach it if it is to go on"]
+pub struct Task<T>(glommio::Task<T>);
+
+impl<T> Task<T> {
+    /// Ends the task and waits until everything that it owned is dropped. Gives its result if it
+    /// had one already.
+    pub async fn cancel(self) -> Option<T> {
+        self.0.cancel().await
+    }
+}
+
+impl<T: 'static> Task<T> {
+    /// Lets the task go on alone. It must end by itself before its core does.
+    pub fn detach(self) {
+        drop(self.0.detach());
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = T;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Task")
+    }
+}
+
+/// Starts a task on the calling core. A panic in it ends the core, unless it is [`guarded`].
+///
+/// # Panics
+/// If the caller is not on a core.
+pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Task<T> {
+    Task(glommio::spawn_local(future))
+}
+
+/// Lets the core's other tasks run.
+pub async fn yield_now() {
+    futures_lite::future::yield_now().await;
+}
+
+/// A task panicked; the text is the panic's message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("panicked: {0}")]
+pub struct Panicked(pub String);
+
+/// Turns a panic inside `future` into a value, so that it ends one connection and not the core.
+///
+/// # Errors
+/// [`Panicked`], if it did.
+pub async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    AssertUnwindSafe(future)
+        .catch_unwind()
+        .await
+        .map_err(|panic| Panicked(panic_message(panic.as_ref())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::rt::{Notify, Options, run};
+
+    #[test]
+    fn a_cancelled_task_has_dropped_what_it_owned() {
+        struct OnDrop(Rc<Cell<bool>>);
+        impl Drop for OnDrop {
+            fn drop(&mut self) {
+                self.0.set(true);
+            }
+        }
+        let dropped = Rc::new(Cell::new(false));
+        let owned = OnDrop(Rc::clone(&dropped));
+        run(&Options::default(), async move {
+            let task = spawn(async move {
+                let _owned = owned;
+                Notify::new().wait().await;
+            });
+            yield_now().await;
+            assert_eq!(task.cancel().await, None);
+            assert!(dropped.get());
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_guarded_panic_is_a_value() {
+        let result = run(&Options::default(), guarded(async { panic!("on purpose") })).unwrap();
+        assert_eq!(result.map(|()| 0), Err(Panicked("on purpose".into())));
+    }
+}

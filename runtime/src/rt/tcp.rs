@@ -1,0 +1,216 @@
+//! TCP: listeners and streams of a core.
+
+#![expect(unsafe_code, reason = "the library takes listeners and streams as raw descriptors only")]
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::{fmt, io};
+
+use clockwork_wire::Span;
+use futures_lite::io::{AsyncRead, AsyncWrite};
+use glommio::GlommioError;
+
+use crate::clock;
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Another process has the port.
+    #[error(
+        "port {} is in use on {}: stop the process that has it, or choose another port with \
+         `--port` (0 lets the kernel choose)", .0.port(), .0.ip()
+    )]
+    InUse(SocketAddr),
+    /// A port below 1024 needs a privilege.
+    #[error("port {} needs a privilege that this process lacks: choose one above 1023", .0.port())]
+    Forbidden(SocketAddr),
+    /// Anything else, such as an address that this machine does not have.
+    #[error("cannot listen on {address}")]
+    Other {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Opens a listener; port 0 takes a free one. Any thread may do so, and hand it to a core.
+///
+/// # Errors
+/// If the port is taken, forbidden, or the address is not this machine's.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).map_err(|source| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            ListenError::InUse(address)
+        } else if source.kind() == io::ErrorKind::PermissionDenied {
+            ListenError::Forbidden(address)
+        } else {
+            ListenError::Other { address, source }
+        }
+    })
+}
+
+/// A listener whose core accepts.
+pub struct Listener {
+    inner: glommio::net::TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Takes a listener to the calling core.
+    ///
+    /// # Errors
+    /// If the listener does not know its address any longer.
+    ///
+    /// # Panics
+    /// If the caller is not on a core.
+    pub fn adopt(listener: TcpListener) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        // SAFETY: the descriptor is open and owned, and its ownership moves.
+        let inner = unsafe { glommio::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
+        Ok(Self { inner, address })
+    }
+
+    /// The address, with the port that was chosen.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for a connection. Any core may adopt it.
+    ///
+    /// # Errors
+    /// If the process is out of descriptors, or the peer left at once: wait a moment, go on.
+    pub async fn accept(&self) -> io::Result<TcpStream> {
+        let accepted = self.inner.accept().await.map_err(io_error)?;
+        // SAFETY: `accepted` lives until the end of this function and keeps the descriptor open.
+        let fd = unsafe { BorrowedFd::borrow_raw(accepted.as_raw_fd()) };
+        fd.try_clone_to_owned().map(TcpStream::from)
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listener({})", self.address)
+    }
+}
+
+/// Connects to a resolved address.
+///
+/// # Errors
+/// If nobody listens there, or nobody answers within `timeout`.
+pub async fn connect(address: SocketAddr, timeout: Span) -> io::Result<Stream> {
+    let timeout = clock::duration(timeout.max(Span::from_millis(1)));
+    let stream = glommio::net::TcpStream::connect_timeout(address, timeout);
+    Stream::new(stream.await.map_err(io_error)?)
+}
+
+/// A connection of this core. Clones are the same connection: one task may read while another
+/// writes. It closes when the last clone is dropped.
+#[derive(Clone)]
+pub struct Stream(Rc<Inner>);
+
+struct Inner {
+    stream: RefCell<glommio::net::TcpStream>,
+    peer: SocketAddr,
+    local: SocketAddr,
+}
+
+impl Stream {
+    /// Takes an accepted connection to the calling core. Small frames are sent at once from here
+    /// on.
+    ///
+    /// # Errors
+    /// If the peer is gone already.
+    ///
+    /// # Panics
+    /// If the caller is not on a core.
+    pub fn adopt(stream: TcpStream) -> io::Result<Self> {
+        // SAFETY: the descriptor is open and owned, and its ownership moves.
+        Self::new(unsafe { glommio::net::TcpStream::from_raw_fd(stream.into_raw_fd()) })
+    }
+
+    fn new(stream: glommio::net::TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true).map_err(io_error)?;
+        let peer = stream.peer_addr().map_err(io_error)?;
+        let local = stream.local_addr().map_err(io_error)?;
+        Ok(Self(Rc::new(Inner { stream: RefCell::new(stream), peer, local })))
+    }
+
+    /// The peer's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// Our own address.
+    pub fn local(&self) -> SocketAddr {
+        self.0.local
+    }
+
+    /// Reads what is there, at most `buffer`; 0 means that the peer has closed.
+    ///
+    /// # Errors
+    /// If the connection broke.
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| Pin::new(&mut *self.0.stream.borrow_mut()).poll_read(cx, buffer)).await
+    }
+
+    /// Fills `buffer`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] if the peer closes before, or if the connection broke.
+    pub async fn read_exact(&self, mut buffer: &mut [u8]) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let n = self.read(buffer).await?;
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buffer = &mut buffer[n..];
+        }
+        Ok(())
+    }
+
+    /// Writes what fits into the kernel's buffer now; wakes `cx` when more fits. One task may
+    /// write at a time.
+    pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// If the connection broke.
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let n = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = &bytes[n..];
+        }
+        Ok(())
+    }
+
+    /// Ends the connection in both directions: a reader on either side sees its end.
+    pub fn shutdown(&self) {
+        let stream = self.0.stream.borrow();
+        let ended = pin!(stream.shutdown(Shutdown::Both));
+        // It is a plain system call behind a future, ready at the first poll. It fails if the peer
+        // was faster; then there is nothing left to end.
+        let _ = ended.poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({})", self.0.peer)
+    }
+}
+
+fn io_error(error: GlommioError<()>) -> io::Error {
+    error.into()
+}

@@ -1,0 +1,75 @@
+//! What makes a core take its next turn.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use clockwork_wire::Nanos;
+
+use super::{Doorbell, Notify, sleep_until};
+
+/// Wakes a core's turn task: something arrived on this core, another thread has something, or a
+/// timer is due.
+#[derive(Clone, Debug, Default)]
+pub struct TurnBell {
+    local: Notify,
+    foreign: Doorbell,
+}
+
+impl TurnBell {
+    /// Not rung.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for a turn, from a task of the same core.
+    pub fn notify(&self) {
+        self.local.notify();
+    }
+
+    /// The bell for readers on the same core.
+    pub fn local(&self) -> Notify {
+        self.local.clone()
+    }
+
+    /// The bell for other threads and cores.
+    pub fn foreign(&self) -> Doorbell {
+        self.foreign.clone()
+    }
+
+    /// Waits until somebody asks for a turn or `until` has come, whichever is first. With `None`
+    /// no time ends it. Takes every notification made so far.
+    pub async fn wait(&self, until: Option<Nanos>) {
+        let mut timer = pin!(sleep_until(until.unwrap_or(Nanos::MAX)));
+        poll_fn(|cx| {
+            let local = self.local.poll_wait(cx).is_ready();
+            let foreign = self.foreign.poll_wait(cx).is_ready();
+            if local || foreign { Poll::Ready(()) } else { timer.as_mut().poll(cx) }
+        })
+        .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clockwork_wire::Span;
+
+    use super::*;
+    use crate::clock;
+    use crate::rt::{Options, run};
+
+    #[test]
+    fn a_turn_comes_by_notification_ring_or_time() {
+        run(&Options::default(), async {
+            let bell = TurnBell::new();
+            bell.notify();
+            bell.wait(None).await;
+            bell.foreign().ring();
+            bell.wait(None).await;
+            let at = clock::now() + Span::from_millis(1);
+            bell.wait(Some(at)).await;
+            assert!(clock::now() >= at);
+        })
+        .unwrap();
+    }
+}
