@@ -1,0 +1,188 @@
+//! Drives the generators of one workload from loading to the last answer.
+
+use std::collections::VecDeque;
+
+use clockwork_wire::{ModelId, Nanos, Status};
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::agenda::Agenda;
+use crate::generator::Generator;
+use crate::{Input, LoadModels, Output, Plan, Tag, Turn};
+
+/// One workload under way: a pure function of its plan, its seed and what it is told.
+#[derive(Debug)]
+pub struct Engine {
+    stage: Stage,
+    loads: VecDeque<LoadModels>,
+    actors: Vec<Actor>,
+    /// How many actors have more to submit.
+    active: usize,
+    agenda: Agenda,
+}
+
+impl Engine {
+    /// An engine for a workload; each generator gets a random stream of its own from `seed`.
+    pub fn new(plan: Plan, seed: u64) -> Self {
+        let (loads, generators) = plan.into_parts();
+        let actors: Vec<_> = (0..).zip(generators).map(|(i, g)| Actor::new(g, seed, i)).collect();
+        let active = actors.len();
+        Self { stage: Stage::Load, loads: loads.into(), actors, active, agenda: Agenda::default() }
+    }
+
+    /// Takes in what happened. Work is bounded by what it causes to be submitted. `now` never
+    /// decreases from call to call.
+    ///
+    /// # Panics
+    /// If an answer comes that was not asked for: the driver pairs answers with requests, and
+    /// checks that it got as many copies as it asked for.
+    pub fn handle(&mut self, now: Nanos, input: Input) {
+        match input {
+            // Whoever stopped meanwhile needs no models.
+            Input::Loaded { .. } | Input::Listed if self.is_over() => {}
+            Input::Loaded { first, copies } => self.loaded(first, copies),
+            Input::Listed => self.listed(now),
+            Input::Answered { tag, status } => self.answered(now, tag, status),
+            Input::Stop => self.stop(),
+        }
+    }
+
+    /// Takes out the next thing to do; `None` until something happens or `next_wakeup` passes.
+    pub fn poll(&mut self, now: Nanos) -> Option<Output> {
+        match self.stage {
+            Stage::Load => Some(self.load_next()),
+            Stage::AwaitLoad(_) | Stage::AwaitList | Stage::Done => None,
+            Stage::Run => self.run(now),
+            Stage::Ending => {
+                self.stage = Stage::Done;
+                Some(Output::Done)
+            }
+        }
+    }
+
+    /// When to poll again if nothing arrives; `None` means "only when something arrives".
+    pub fn next_wakeup(&self) -> Option<Nanos> {
+        self.agenda.next_wakeup()
+    }
+
+    /// Requests submitted and not answered.
+    pub fn unanswered(&self) -> u64 {
+        self.agenda.unanswered
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Ending | Stage::Done)
+    }
+
+    fn loaded(&mut self, first: ModelId, copies: u32) {
+        assert_eq!(self.stage, Stage::AwaitLoad(copies), "loaded other than what was asked for");
+        self.agenda.models.extend((first.get()..).take(index(copies)).map(ModelId::new));
+        self.stage = Stage::Load;
+    }
+
+    fn listed(&mut self, now: Nanos) {
+        assert_eq!(self.stage, Stage::AwaitList, "listed without being asked");
+        self.stage = Stage::Run;
+        for actor in 0..self.actors.len() {
+            self.act(now, actor, |generator, turn| generator.start(turn));
+        }
+    }
+
+    fn load_next(&mut self) -> Output {
+        if let Some(load) = self.loads.pop_front() {
+            self.stage = Stage::AwaitLoad(load.copies);
+            Output::Load(load)
+        } else {
+            self.stage = Stage::AwaitList;
+            Output::List
+        }
+    }
+
+    fn run(&mut self, now: Nanos) -> Option<Output> {
+        loop {
+            if let Some(submit) = self.agenda.submissions.pop_front() {
+                return Some(Output::Submit(submit));
+            }
+            if self.active == 0 && self.agenda.unanswered == 0 {
+                self.stage = Stage::Ending;
+                return Some(Output::Print("Terminating engine".into()));
+            }
+            let (at, generator) = self.agenda.due(now)?;
+            self.act(at, index(generator), |generator, turn| generator.due(turn));
+        }
+    }
+
+    fn answered(&mut self, now: Nanos, tag: Tag, status: Status) {
+        let unanswered = self.agenda.unanswered.checked_sub(1);
+        self.agenda.unanswered = unanswered.expect("one answer per request");
+        if self.active > 0 {
+            self.act(now, tag.generator(), |generator, turn| generator.answered(turn, status));
+        }
+    }
+
+    /// Lets a generator act at `at`, and notices when it has submitted all that it ever will.
+    fn act(
+        &mut self,
+        at: Nanos,
+        index: usize,
+        act: impl FnOnce(&mut dyn Generator, &mut Turn<'_>),
+    ) {
+        let Actor { generator, random, finished } = &mut self.actors[index];
+        let number = u32::try_from(index).expect("a plan bounds its generators");
+        let agenda = &mut self.agenda;
+        act(&mut **generator, &mut Turn { now: at, random, generator: number, agenda });
+        if !*finished && generator.is_finished() {
+            *finished = true;
+            self.active -= 1;
+        }
+    }
+
+    /// Before the workload runs there is nothing to wait for.
+    fn stop(&mut self) {
+        self.active = 0;
+        self.agenda.clear();
+        if matches!(self.stage, Stage::Load | Stage::AwaitLoad(_) | Stage::AwaitList) {
+            self.stage = Stage::Ending;
+        }
+    }
+}
+
+/// Where an engine stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Ask for the next model, or for the list if there is none.
+    Load,
+    /// So many copies were asked for.
+    AwaitLoad(u32),
+    /// The list was asked for.
+    AwaitList,
+    /// Submitting, or waiting for the last answers.
+    Run,
+    /// All over but for saying so.
+    Ending,
+    /// It has been said.
+    Done,
+}
+
+/// A generator with its random stream.
+#[derive(Debug)]
+struct Actor {
+    generator: Box<dyn Generator>,
+    random: Xoshiro256PlusPlus,
+    finished: bool,
+}
+
+impl Actor {
+    fn new(generator: Box<dyn Generator>, seed: u64, salt: u64) -> Self {
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(salt.wrapping_mul(SALT)));
+        Self { generator, random, finished: false }
+    }
+}
+
+/// A small number as an index.
+fn index(number: u32) -> usize {
+    usize::try_from(number).expect("a u32 fits usize")
+}
+
+/// 2^64 divided by the golden ratio: neighbouring salts land far apart, and no two of them agree.
+const SALT: u64 = 0x9E37_79B9_7F4A_7C15;

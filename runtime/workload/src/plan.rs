@@ -1,0 +1,71 @@
+//! What a workload is made of: models to load, and generators that ask for them.
+
+use clockwork_wire::UserId;
+
+use crate::generator::Generator;
+use crate::{LoadModels, Tag};
+
+/// Models to load in order, and generators in order of their salt.
+#[derive(Debug, Default)]
+pub struct Plan {
+    loads: Vec<LoadModels>,
+    generators: Vec<Box<dyn Generator>>,
+    models: u32,
+}
+
+/// Whom a generator asks for, and as whom.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Who asks.
+    pub user: UserId,
+    /// The model, as its place in load order.
+    pub model: u32,
+    /// SLO as a multiple of the model's batch-1 time; 0 means the controller's default.
+    pub slo_factor: f32,
+}
+
+impl Plan {
+    /// A plan that loads this model and no other.
+    pub fn of(name: &str, copies: u32) -> Self {
+        let mut plan = Self::default();
+        plan.load(name, copies);
+        plan
+    }
+
+    /// Loads copies of one more model, after those before it.
+    pub fn load(&mut self, name: &str, copies: u32) {
+        self.models += copies;
+        self.loads.push(LoadModels { name: name.into(), copies });
+    }
+
+    /// Adds a part of the workload.
+    ///
+    /// # Panics
+    /// If there are more than [`Tag::GENERATORS_MAX`].
+    pub fn add(&mut self, generator: impl Generator + 'static) {
+        assert!(self.generators.len() < Tag::GENERATORS_MAX, "too many generators");
+        self.generators.push(Box::new(generator));
+    }
+
+    /// One target per model, in load order, with the user id equal to the model's place.
+    pub fn targets(&self) -> Vec<Target> {
+        (0..self.models).map(|model| Target::new(UserId::new(model), model)).collect()
+    }
+
+    /// How many models there will be.
+    pub fn models(&self) -> u32 {
+        self.models
+    }
+
+    /// What to load, and who generates.
+    pub(crate) fn into_parts(self) -> (Vec<LoadModels>, Vec<Box<dyn Generator>>) {
+        (self.loads, self.generators)
+    }
+}
+
+impl Target {
+    /// This user asks for this model with the controller's default SLO.
+    pub const fn new(user: UserId, model: u32) -> Self {
+        Self { user, model, slo_factor: 0.0 }
+    }
+}
