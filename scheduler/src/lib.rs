@@ -8,8 +8,23 @@
 
 pub mod message;
 
+pub mod direct;
+pub mod echo;
+pub mod infer5;
+
+mod cluster;
+mod estimate;
+mod flight;
+mod queue;
+mod request;
+mod timeline;
+
+pub use direct::Direct;
+pub use echo::Echo;
+pub use infer5::Infer5;
 pub use message::{ActionRecord, Input, Order, Output, Request, Response};
 
+use clockwork_config::{SchedulerConfig, SchedulerKind};
 use clockwork_wire::Nanos;
 
 /// The whole contract between a scheduler and whoever drives it.
@@ -23,4 +38,16 @@ pub trait Scheduler: std::fmt::Debug {
 
     /// When to poll again if nothing arrives; `None` means "only when something arrives".
     fn next_wakeup(&self) -> Option<Nanos>;
+}
+
+/// The scheduler that the configuration names. `epoch` and `shard` go into every action's id.
+pub fn scheduler(config: SchedulerConfig, epoch: u32, shard: u32) -> Box<dyn Scheduler> {
+    match config.kind {
+        // INFER4 is the previous generation; the same scheduler answers to its name.
+        SchedulerKind::Infer5 | SchedulerKind::Infer4 => {
+            Box::new(Infer5::new(config, epoch, shard))
+        }
+        SchedulerKind::Echo => Box::new(Echo::new(&config)),
+        SchedulerKind::Direct => Box::new(Direct::new(config, epoch, shard)),
+    }
 }

@@ -38,6 +38,8 @@ pub enum Input {
     Withdraw {
         /// The request.
         request: RequestId,
+        /// The model that it asked for.
+        model: ModelId,
     },
     /// The one result of an action.
     Result {
