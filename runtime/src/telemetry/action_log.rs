@@ -1,0 +1,224 @@
+//! `clockwork_action_log.tsv`: one row per LOAD, INFER and EVICT, written when its result is in.
+
+use clockwork_scheduler::ActionRecord;
+use clockwork_wire::{Nanos, Span};
+
+use super::columns::Columns;
+
+/// An action that is over: one row of the log.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ActionRow {
+    /// What the scheduler says of it.
+    pub record: ActionRecord,
+    /// When its result came off the network, before it waited for its turn.
+    pub enqueued: Nanos,
+}
+
+impl ActionRow {
+    /// The names of the columns, in order.
+    pub const COLUMNS: [&'static str; 23] = [
+        "t",
+        "action_id",
+        "action_type",
+        "status",
+        "worker_id",
+        "gpu_id",
+        "model_id",
+        "batch_size",
+        "expected_exec_duration",
+        "worker_exec_duration",
+        "expected_exec_complete",
+        "worker_exec_complete",
+        "expected_gpu_clock",
+        "worker_gpu_clock_before",
+        "worker_gpu_clock",
+        "worker_copy_output_complete",
+        "worker_action_received",
+        "worker_result_sent",
+        "controller_result_enqueue",
+        "controller_action_duration",
+        "goodput",
+        "requests_queued",
+        "copies_loaded",
+    ];
+
+    /// Time from the decision to the result at the controller.
+    pub fn round_trip(&self) -> Span {
+        self.enqueued - self.record.sent
+    }
+
+    /// Appends the row to `lines`.
+    pub(super) fn write(&self, lines: &mut Vec<u8>) {
+        let ActionRecord { action, result, sent, .. } = &self.record;
+        let worker = WorkerTimes::new(&self.record);
+        Columns::begin(lines)
+            .uint(self.enqueued.get())
+            .uint(action.id.counter)
+            .uint(action.kind.number())
+            .uint(result.status.get())
+            .uint(self.record.worker.get())
+            .uint(action.gpu.get())
+            .uint(action.model.get())
+            .uint(action.kind.batch().get())
+            .span(action.expected)
+            .span(result.exec.duration)
+            .span(self.record.expected_complete - *sent)
+            .span(result.exec.end - *sent)
+            .uint(self.record.expected_clock)
+            .uint(result.clock_before)
+            .uint(result.clock_after)
+            .span(worker.copy_output_complete)
+            .span(worker.received)
+            .span(worker.sent)
+            .span(self.round_trip())
+            .span(self.record.received - *sent)
+            .span(self.record.goodput)
+            .uint(self.record.requests_queued)
+            .uint(self.record.copies_loaded)
+            .end();
+    }
+}
+
+/// A row of a result that was handled as soon as it came.
+impl From<ActionRecord> for ActionRow {
+    fn from(record: ActionRecord) -> Self {
+        Self { enqueued: record.received, record }
+    }
+}
+
+/// What happened at the worker, counted from the sending of the action.
+struct WorkerTimes {
+    copy_output_complete: Span,
+    received: Span,
+    sent: Span,
+}
+
+impl WorkerTimes {
+    /// An action cannot arrive before it was sent. Where it seems so, the clocks' estimated
+    /// difference is wrong by at least that much, and all three instants move by it. What did not
+    /// happen (instant zero) stays 0.
+    fn new(record: &ActionRecord) -> Self {
+        let result = &record.result;
+        let arrived = result.received != Nanos::ZERO;
+        let early = if arrived { record.sent - result.received } else { Span::ZERO };
+        let since_sent = |at: Nanos| match at {
+            Nanos::ZERO => Span::ZERO,
+            _ => at + early - record.sent,
+        };
+        Self {
+            copy_output_complete: since_sent(result.copy_output.end),
+            received: since_sent(result.received),
+            sent: since_sent(result.sent),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use clockwork_wire::{
+        Action, ActionId, ActionKind, ActionResult, BatchSize, GpuId, Interval, ModelId, Status,
+        Window, WorkerId,
+    };
+
+    use super::*;
+    use crate::telemetry::columns::header;
+
+    #[test]
+    fn the_header_is_the_originals() {
+        assert_eq!(
+            header(&ActionRow::COLUMNS),
+            "t\taction_id\taction_type\tstatus\tworker_id\tgpu_id\tmodel_id\tbatch_size\t\
+             expected_exec_duration\tworker_exec_duration\texpected_exec_complete\t\
+             worker_exec_complete\texpected_gpu_clock\tworker_gpu_clock_before\tworker_gpu_clock\t\
+             worker_copy_output_complete\tworker_action_received\tworker_result_sent\t\
+             controller_result_enqueue\tcontroller_action_duration\tgoodput\trequests_queued\t\
+             copies_loaded\n"
+        );
+    }
+
+    #[test]
+    fn a_row_counts_from_the_sending_of_the_action() {
+        let row = ActionRow { enqueued: Nanos::new(1_000_070), ..inferred().into() };
+        assert_eq!(
+            text(&row),
+            "1000070\t12\t2\t0\t1\t3\t9\t4\t40\t41\t50\t52\t1380\t1379\t1381\t\
+             55\t10\t60\t70\t75\t41\t6\t2\n"
+        );
+    }
+
+    #[test]
+    fn a_load_has_batch_one_and_no_output() {
+        let mut record = inferred();
+        record.action.kind = ActionKind::Load;
+        record.result.kind = ActionKind::Load;
+        record.result.copy_output = Interval::default();
+        let row = text(&record.into());
+        assert!(row.starts_with("1000075\t12\t1\t0\t1\t3\t9\t1\t"), "{row}");
+        assert!(row.contains("\t1381\t0\t10\t60\t75\t75\t"), "{row}");
+    }
+
+    #[test]
+    fn a_receipt_before_the_sending_moves_all_worker_instants() {
+        let mut record = inferred();
+        record.sent = Nanos::new(1_000_013);
+        let row = text(&record.into());
+        assert!(row.contains("\t1381\t45\t0\t50\t62\t62\t"), "{row}");
+    }
+
+    #[test]
+    fn an_action_that_never_came_back_has_no_worker_times() {
+        let mut record = inferred();
+        record.result = ActionResult::refused(&record.action, Status::EXPIRED, Nanos::ZERO);
+        record.goodput = Span::ZERO;
+        assert_eq!(
+            text(&record.into()),
+            "1000075\t12\t2\t16\t1\t3\t9\t4\t40\t0\t50\t0\t1380\t0\t0\t0\t0\t0\t75\t75\t0\t6\t2\n"
+        );
+    }
+
+    fn text(row: &ActionRow) -> String {
+        let mut lines = Vec::new();
+        row.write(&mut lines);
+        String::from_utf8(lines).unwrap()
+    }
+
+    /// A batch of four, decided at 1,000,000 ns.
+    pub(in crate::telemetry) fn inferred() -> ActionRecord {
+        let at = |ns: u64| Nanos::new(1_000_000 + ns);
+        let interval = |begin, end, duration| Interval {
+            begin: at(begin),
+            end: at(end),
+            duration: Span::new(duration),
+        };
+        let kind = ActionKind::Infer { batch: BatchSize::new(4).unwrap() };
+        let action = Action {
+            id: ActionId { epoch: 5, shard: 0, counter: 12 },
+            kind,
+            model: ModelId::new(9),
+            gpu: GpuId::new(3),
+            window: Window::ALWAYS,
+            expected: Span::new(40),
+        };
+        let result = ActionResult {
+            copy_input: interval(10, 11, 1),
+            exec: interval(11, 52, 41),
+            copy_output: interval(52, 55, 3),
+            clock_before: 1_379,
+            clock_after: 1_381,
+            sent: at(60),
+            ..ActionResult::refused(&action, Status::OK, at(10))
+        };
+        ActionRecord {
+            worker: WorkerId::new(1),
+            action,
+            result,
+            sent: at(0),
+            expected_complete: at(50),
+            expected_clock: 1_380,
+            received: at(75),
+            goodput: Span::new(41),
+            requests_queued: 6,
+            copies_loaded: 2,
+        }
+    }
+}
