@@ -1,0 +1,59 @@
+//! How the client's workloads send.
+
+use clockwork_wire::Span;
+use serde::{Deserialize, Serialize};
+
+use crate::knobs::knobs;
+use crate::{Check, ConfigError};
+
+knobs! {
+    /// How the client's workloads send.
+    pub struct ClientConfig {
+        /// Whether requests carry no input bytes; the controller or the worker then makes inputs up.
+        /// The variable `CLOCKWORK_DISABLE_INPUTS` sets it when it is exactly 1.
+        pub disable_inputs: bool = false,
+        /// How inputs travel: "none" (raw) or "lz4" (LZ4 blocks, compressed once per sample).
+        pub compress: Compression = Compression::None,
+        /// Distinct made-up samples per input size, at least 1. 1: every request is the same.
+        /// Large: memory (each as large as the input).
+        pub samples: u32 = 20,
+        /// Seed of everything random; the same seed sends the same requests.
+        pub seed: u64 = 0,
+        /// Time between two summaries on the console. 0: no summaries.
+        #[serde(with = "crate::unit::span")]
+        pub report_interval: Span = Span::from_secs(10),
+        /// Time between two attempts to list models while the controller is initialising. 0: asked
+        /// again at once, which the controller answers at its leisure. Large: a late start.
+        #[serde(with = "crate::unit::span")]
+        pub list_retry: Span = Span::from_secs(1),
+        /// After the end of a timed run, wait at most this long for answers. 0: what is under way
+        /// counts as lost. Large: a hanging controller holds the client up.
+        #[serde(with = "crate::unit::span")]
+        pub drain: Span = Span::from_secs(5),
+    }
+}
+
+/// How inputs travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// As they are.
+    #[default]
+    None,
+    /// As LZ4 blocks.
+    Lz4,
+}
+
+impl Check for ClientConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let samples = self.samples;
+        ConfigError::unless(
+            (1..=SAMPLES_MAX).contains(&samples),
+            "client.samples",
+            samples,
+            "1 to 4096",
+        )
+    }
+}
+
+const SAMPLES_MAX: u32 = 4_096;

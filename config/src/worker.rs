@@ -1,0 +1,38 @@
+//! A worker's door, devices and models.
+
+use clockwork_wire::Span;
+
+use crate::knobs::knobs;
+use crate::{Check, ConfigError};
+
+knobs! {
+    /// A worker's door, devices and models.
+    pub struct WorkerConfig {
+        /// Address to listen on for the controller. "127.0.0.1": only this machine's.
+        pub address: String = "0.0.0.0".into(),
+        /// TCP port for the controller; 0 takes a free one, which is printed.
+        pub port: u16 = 12_345,
+        /// Emulated devices of `worker_dummy`, 1 to 1024. Large: emulation itself becomes the
+        /// limit.
+        pub gpus: u32 = 1,
+        /// Directory of model folders, looked at before the emulated zoo; empty: only the zoo.
+        pub model_dir: String = String::new(),
+        /// Results kept for a controller that reconnects, at least 1; older ones are lost with the
+        /// connection. Small: a short break loses results. Large: memory.
+        pub results_kept: u32 = 65_536,
+        /// Time between two summaries on the console. 0: no summaries.
+        #[serde(with = "crate::unit::span")]
+        pub report_interval: Span = Span::from_secs(10),
+    }
+}
+
+impl Check for WorkerConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let gpus = self.gpus;
+        ConfigError::unless((1..=GPUS_MAX).contains(&gpus), "worker.gpus", gpus, "1 to 1024")?;
+        let kept = self.results_kept;
+        ConfigError::unless(kept >= 1, "worker.results_kept", kept, "at least 1")
+    }
+}
+
+const GPUS_MAX: u32 = 1_024;
