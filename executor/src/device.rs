@@ -68,6 +68,18 @@ pub struct Completion {
     pub output: Payload,
 }
 
+/// How a device misbehaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Fault {
+    /// It does not.
+    #[default]
+    None,
+    /// Every operation that starts takes this many times as long; at least 0.
+    Slow(f64),
+    /// Nothing ends. What was under way goes on where it stopped when the fault is lifted.
+    Hang,
+}
+
 /// A device: executes one INFER at a time, copies one model's weights at a time, and reports
 /// completions without ever blocking its caller.
 pub trait Device: fmt::Debug {
@@ -79,6 +91,21 @@ pub trait Device: fmt::Debug {
     /// # Errors
     /// In words, why the model cannot run here.
     fn prepare(&mut self, model: ModelId, source: &ModelSource) -> Result<ModelProfile, String>;
+
+    /// Bytes of intermediate tensors that one INFER of this batch size needs while it is under way.
+    fn workspace(&self, _model: ModelId, _batch: BatchSize) -> u64 {
+        0
+    }
+
+    /// Whether the device keeps device time: it then starts an operation at the `at` that it is
+    /// told, even if nobody came by until later. Any other device starts at the caller's `now`.
+    fn keeps_device_time(&self) -> bool {
+        false
+    }
+
+    /// Makes the device misbehave from now on, for tests and simulation. Ignored by devices that
+    /// cannot.
+    fn inject(&mut self, _now: Nanos, _fault: Fault) {}
 
     /// Starts an operation that became possible at `at` (its arrival, its `earliest` or the
     /// predecessor's end in device time, whichever is last; at most `now`). The caller has checked

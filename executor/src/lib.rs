@@ -6,7 +6,14 @@
 //! Hardware is behind one seam, the trait [`Device`].
 
 pub mod device;
+pub mod emulated;
 pub mod message;
+pub mod pages;
+pub mod pool;
+pub mod worker;
 
-pub use device::{Completion, Device, DeviceSpec, Operation};
+mod queue;
+
+pub use device::{Completion, Device, DeviceSpec, Fault, Operation};
 pub use message::{Input, Inputs, ModelSource, Output};
+pub use worker::{Counters, Worker, WorkerConfig};

@@ -1,0 +1,110 @@
+//! One engine of an emulated device: jobs run one after the other, in device time.
+
+use std::collections::VecDeque;
+
+use clockwork_wire::{ActionId, Interval, Nanos, Payload, Span, Status};
+
+use crate::Completion;
+
+/// What an engine is to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job {
+    pub(super) id: ActionId,
+    /// Time to copy the inputs.
+    pub(super) input: Span,
+    /// Time of the work itself.
+    pub(super) exec: Span,
+    /// Time to copy the outputs.
+    pub(super) output: Span,
+    /// Bytes of the outputs.
+    pub(super) output_len: usize,
+}
+
+/// An engine and the jobs that it was given.
+#[derive(Debug, Default)]
+pub(super) struct Engine {
+    jobs: VecDeque<Timed>,
+    free_at: Nanos,
+    copied_at: Nanos,
+}
+
+/// A job with its times.
+#[derive(Debug)]
+struct Timed {
+    job: Job,
+    /// When its input copy begins.
+    at: Nanos,
+    exec_begin: Nanos,
+    exec_end: Nanos,
+    copied_at: Nanos,
+}
+
+impl Engine {
+    /// When everything that it was given will have been executed.
+    pub(super) const fn free_at(&self) -> Nanos {
+        self.free_at
+    }
+
+    /// When the oldest job will be complete.
+    pub(super) fn due(&self) -> Option<Nanos> {
+        self.jobs.front().map(|timed| timed.copied_at)
+    }
+
+    /// Takes a job that may begin at `at`. Its inputs are copied at once, it is executed after its
+    /// predecessor, and its outputs are copied after its predecessor's.
+    pub(super) fn begin(&mut self, at: Nanos, job: Job) {
+        let exec_begin = self.free_at.max(at + job.input);
+        let exec_end = exec_begin + job.exec;
+        let copied_at = exec_end.max(self.copied_at) + job.output;
+        self.free_at = exec_end;
+        self.copied_at = copied_at;
+        self.jobs.push_back(Timed { job, at, exec_begin, exec_end, copied_at });
+    }
+
+    /// Takes the oldest job out.
+    pub(super) fn pop(&mut self) -> Option<Completion> {
+        self.jobs.pop_front().map(Timed::complete)
+    }
+
+    /// Goes on after nothing moved from `since` until `now`.
+    pub(super) fn resume(&mut self, since: Nanos, now: Nanos) {
+        let pause = now - since;
+        let shift = |at: Nanos| if at > since { at + pause } else { at };
+        for timed in &mut self.jobs {
+            timed.exec_begin = shift(timed.exec_begin);
+            timed.exec_end = shift(timed.exec_end);
+            timed.copied_at = shift(timed.copied_at);
+        }
+        if let Some(last) = self.jobs.back() {
+            self.free_at = last.exec_end;
+            self.copied_at = last.copied_at;
+        }
+    }
+}
+
+impl Timed {
+    fn complete(self) -> Completion {
+        let Self { job, at, exec_begin, exec_end, copied_at } = self;
+        Completion {
+            id: job.id,
+            status: Status::OK,
+            copy_input: copy(at, at + job.input),
+            exec: Interval { begin: exec_begin, end: exec_end, duration: exec_end - exec_begin },
+            copy_output: copy(copied_at - job.output, copied_at),
+            clock_before: CLOCK_MHZ,
+            clock_after: CLOCK_MHZ,
+            output: Payload::new(vec![0; job.output_len]),
+        }
+    }
+}
+
+/// A copy that took no time did not happen.
+fn copy(begin: Nanos, end: Nanos) -> Interval {
+    if begin == end {
+        return Interval::default();
+    }
+    Interval { begin, end, duration: end - begin }
+}
+
+/// What the original's emulated worker reports: a V100's default clock.
+const CLOCK_MHZ: u32 = 1_380;

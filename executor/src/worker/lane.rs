@@ -1,0 +1,361 @@
+//! One device of a worker with everything that waits for it.
+
+use std::collections::VecDeque;
+
+use clockwork_wire::{
+    ActionId, ActionKind, ActionResult, DeviceState, GpuId, Interval, ModelId, Nanos, Pages,
+    Payload, Span, Status,
+};
+
+use super::residency::Residency;
+use super::task::{Running, Task, Ticket, late};
+use crate::pool::RingPool;
+use crate::queue::Queue;
+use crate::{Completion, Device, Fault, Operation, Output};
+
+/// Results on their way out.
+pub(crate) type Outbox = VecDeque<Output>;
+
+/// A device, its two queues (one for INFER, one for LOAD and EVICT) and its memory.
+///
+/// A lane lives in device time: [`Lane::advance`] goes through starts and completions in the order
+/// in which they are due, however late it is called, so that lateness of the caller never adds up.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    gpu: GpuId,
+    device: Box<dyn Device>,
+    infers: Queue,
+    weights: Queue,
+    /// INFERs handed to the device, oldest first; at most its depth.
+    executing: VecDeque<Running>,
+    /// The LOAD or EVICT under way.
+    transfer: Option<Transfer>,
+    /// When the device last had room for another INFER (device time).
+    exec_room_at: Nanos,
+    /// When the last LOAD or EVICT was over (device time).
+    transfer_over_at: Nanos,
+    residency: Residency,
+    io: RingPool,
+    workspace: RingPool,
+}
+
+/// A LOAD or EVICT under way.
+#[derive(Debug)]
+enum Transfer {
+    /// It has made the weights unusable and waits for INFERs of that model to end, because pages
+    /// are never written or freed under a running operation.
+    Draining(Ticket),
+    /// The device copies weights.
+    Loading(Ticket),
+}
+
+/// Which queue may start its first task next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Head {
+    // At the same instant INFERs go first: an EVICT then finds its model in use and waits.
+    Infer,
+    Weights,
+}
+
+impl Lane {
+    /// A lane for `device`, with queues of at most `queue_max` actions each.
+    pub(crate) fn new(gpu: GpuId, device: Box<dyn Device>, queue_max: usize) -> Self {
+        let spec = device.spec();
+        assert!(spec.depth > 0, "device {gpu} takes no INFER at all");
+        Self {
+            gpu,
+            infers: Queue::new(queue_max),
+            weights: Queue::new(queue_max),
+            executing: VecDeque::with_capacity(usize::from(spec.depth)),
+            transfer: None,
+            exec_room_at: Nanos::ZERO,
+            transfer_over_at: Nanos::ZERO,
+            residency: Residency::new(spec.pages),
+            io: RingPool::new(spec.io_pool),
+            workspace: RingPool::new(spec.workspace_pool),
+            device,
+        }
+    }
+
+    /// The device, to prepare a model on it.
+    pub(crate) fn device_mut(&mut self) -> &mut dyn Device {
+        &mut *self.device
+    }
+
+    /// Lets an action wait for its start.
+    pub(crate) fn push(&mut self, task: Task, out: &mut Outbox) {
+        let queue = match task.action.kind {
+            ActionKind::Infer { .. } => &mut self.infers,
+            ActionKind::Load | ActionKind::Evict => &mut self.weights,
+        };
+        if queue.is_full() {
+            out.push_back(task.ticket().refused(Status::OVERLOADED));
+        } else {
+            queue.push(task);
+        }
+    }
+
+    /// Whether an action has not started yet.
+    pub(crate) fn is_waiting(&self, id: ActionId) -> bool {
+        self.infers.contains(id) || self.weights.contains(id)
+    }
+
+    /// Takes a waiting action out.
+    pub(crate) fn cancel(&mut self, id: ActionId) -> Option<Ticket> {
+        let task = self.infers.remove(id).or_else(|| self.weights.remove(id))?;
+        Some(task.ticket())
+    }
+
+    /// Cancels everything that waits; what is under way goes on.
+    pub(crate) fn cancel_all(&mut self, out: &mut Outbox) {
+        while let Some(task) = self.infers.pop().or_else(|| self.weights.pop()) {
+            out.push_back(task.ticket().refused(Status::CANCELLED));
+        }
+    }
+
+    /// Makes the device misbehave.
+    pub(crate) fn inject(&mut self, now: Nanos, fault: Fault) {
+        self.device.inject(now, fault);
+    }
+
+    /// Whether something is under way on a device that does not say when it will end.
+    pub(crate) fn is_opaque(&self) -> bool {
+        let busy = !self.executing.is_empty() || self.transfer.is_some();
+        busy && self.device.next_wakeup().is_none()
+    }
+
+    /// Whether the lane must be brought up to date before something new arrives: only then is
+    /// a late turn as good as one in time.
+    pub(crate) fn keeps_device_time(&self) -> bool {
+        self.device.keeps_device_time()
+    }
+
+    /// When there will be something to do.
+    pub(crate) fn next_wakeup(&self) -> Option<Nanos> {
+        let start = self.next_start().map(|(at, _)| at);
+        start.into_iter().chain(self.device.next_wakeup()).min()
+    }
+
+    /// Carries out everything that is due at `until`, in the order of device time.
+    pub(crate) fn advance(&mut self, until: Nanos, out: &mut Outbox) {
+        loop {
+            let start = self.next_start().filter(|&(at, _)| at <= until);
+            let horizon = start.map_or(until, |(at, _)| at);
+            // A device that does not know when it ends is asked first: what is over is over.
+            let asks = self.device.next_wakeup().is_none_or(|due| due <= horizon);
+            if let Some(completion) = asks.then(|| self.device.poll(until)).flatten() {
+                self.complete(until, completion, out);
+            } else if let Some((at, head)) = start {
+                let at = if self.device.keeps_device_time() { at } else { until };
+                match head {
+                    Head::Infer => self.start_infer(until, at, out),
+                    Head::Weights => self.start_transfer(until, at, out),
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// What the controller should know of the device.
+    pub(crate) fn state(&self) -> DeviceState {
+        let spec = self.device.spec();
+        DeviceState {
+            gpu: self.gpu,
+            class: spec.class.clone(),
+            pages: spec.pages,
+            io_pool: spec.io_pool,
+            workspace_pool: spec.workspace_pool,
+            loaded: self.residency.loaded(),
+        }
+    }
+
+    /// Weights pages that no model holds.
+    pub(crate) fn free_pages(&self) -> Pages {
+        self.residency.free()
+    }
+
+    /// The earliest start of the two queues' first tasks, in device time.
+    fn next_start(&self) -> Option<(Nanos, Head)> {
+        let has_room = self.executing.len() < usize::from(self.device.spec().depth);
+        let infer = self.infers.eligible_at().filter(|_| has_room);
+        let infer = infer.map(|at| (at.max(self.exec_room_at), Head::Infer));
+        let weights = self.weights.eligible_at().filter(|_| self.transfer.is_none());
+        let weights = weights.map(|at| (at.max(self.transfer_over_at), Head::Weights));
+        infer.into_iter().chain(weights).min()
+    }
+
+    /// Hands the first waiting INFER to the device, or refuses it.
+    fn start_infer(&mut self, now: Nanos, at: Nanos, out: &mut Outbox) {
+        let task = self.infers.pop().expect("an INFER waits");
+        let ticket = task.ticket();
+        if let Err(status) = self.try_start_infer(now, at, task) {
+            out.push_back(ticket.refused(status));
+        }
+    }
+
+    fn try_start_infer(&mut self, now: Nanos, at: Nanos, task: Task) -> Result<(), Status> {
+        let ActionKind::Infer { batch } = task.action.kind else {
+            unreachable!("the queue of INFERs holds only INFERs")
+        };
+        let (id, model) = (task.action.id, task.action.model);
+        // With depth 2 the predecessor may still run: what counts is the predicted start.
+        let start = at.max(self.device.exec_free_at());
+        if start > task.action.window.latest {
+            return Err(Status::EXEC_LATE);
+        }
+        assert!(task.action.window.contains(start), "action {id} starts outside its window");
+        if !self.residency.is_present(model) {
+            return Err(Status::WEIGHTS_MISSING);
+        }
+        let io = self.io.allocate(task.io_bytes).ok_or(Status::IO_POOL)?;
+        let Some(workspace) = self.workspace.allocate(self.device.workspace(model, batch)) else {
+            self.io.release(&io);
+            return Err(Status::WORKSPACE);
+        };
+        self.residency.begin_infer(model);
+        let ticket = task.ticket();
+        let operation = Operation::Infer {
+            batch,
+            inputs: task.inputs,
+            io_offset: io.offset(),
+            workspace_offset: workspace.offset(),
+        };
+        self.device.start(now, at, id, model, operation);
+        self.executing.push_back(Running { ticket, io, workspace });
+        assert!(self.executing.len() <= usize::from(self.device.spec().depth), "one too many");
+        Ok(())
+    }
+
+    /// Begins the first waiting LOAD or EVICT, or refuses it.
+    fn start_transfer(&mut self, now: Nanos, at: Nanos, out: &mut Outbox) {
+        assert!(self.transfer.is_none(), "one LOAD or EVICT at a time");
+        let task = self.weights.pop().expect("a LOAD or EVICT waits");
+        let ticket = task.ticket();
+        if let Err(status) = self.admit_transfer(at, &task) {
+            out.push_back(ticket.refused(status));
+            return;
+        }
+        let model = ticket.action.model;
+        self.residency.retire(model);
+        if self.residency.is_executing(model) {
+            self.transfer = Some(Transfer::Draining(ticket));
+        } else {
+            self.carry_out(now, at, ticket, out);
+        }
+    }
+
+    fn admit_transfer(&mut self, at: Nanos, task: &Task) -> Result<(), Status> {
+        let model = task.action.model;
+        if at > task.action.window.latest {
+            return Err(late(task.action.kind));
+        }
+        match task.action.kind {
+            ActionKind::Evict if !self.residency.holds(model) => Err(Status::EVICT_ABSENT),
+            ActionKind::Load if !self.residency.reserve(model, task.pages) => {
+                Err(Status::INSUFFICIENT_CACHE)
+            }
+            ActionKind::Load | ActionKind::Evict => Ok(()),
+            ActionKind::Infer { .. } => unreachable!("the queue of transfers holds no INFER"),
+        }
+    }
+
+    /// Does a LOAD or EVICT whose model is not executing.
+    fn carry_out(&mut self, now: Nanos, at: Nanos, ticket: Ticket, out: &mut Outbox) {
+        let (id, model) = (ticket.action.id, ticket.action.model);
+        assert!(ticket.window().contains(at), "action {id} starts outside its window");
+        if ticket.action.kind == ActionKind::Evict {
+            self.forget(model);
+            self.transfer_over_at = at;
+            let exec = Interval { begin: at, end: at, duration: Span::ZERO };
+            let mut result = ActionResult::refused(&ticket.action, Status::OK, ticket.received);
+            result.exec = exec;
+            out.push_back(Output::Result { result, output: Payload::EMPTY });
+        } else {
+            let pages = self.residency.pages(model).to_vec();
+            self.device.start(now, at, id, model, Operation::Load { pages });
+            self.transfer = Some(Transfer::Loading(ticket));
+        }
+    }
+
+    /// Drops a model that is not executing from the device.
+    fn forget(&mut self, model: ModelId) {
+        self.device.evict(model);
+        self.residency.release(model);
+    }
+
+    /// Takes in what the device has completed.
+    fn complete(&mut self, now: Nanos, completion: Completion, out: &mut Outbox) {
+        let loading = matches!(&self.transfer, Some(Transfer::Loading(load))
+            if load.action.id == completion.id);
+        if loading {
+            self.complete_load(completion, out);
+        } else {
+            self.complete_infer(now, completion, out);
+        }
+    }
+
+    fn complete_load(&mut self, completion: Completion, out: &mut Outbox) {
+        let Some(Transfer::Loading(ticket)) = self.transfer.take() else {
+            unreachable!("the caller has seen a LOAD under way")
+        };
+        let model = ticket.action.model;
+        self.transfer_over_at = completion.exec.end;
+        if completion.status.is_ok() {
+            self.residency.publish(model);
+        } else {
+            self.forget(model);
+        }
+        out.push_back(result(&ticket, completion));
+    }
+
+    fn complete_infer(&mut self, now: Nanos, completion: Completion, out: &mut Outbox) {
+        let place = self.executing.iter().position(|r| r.ticket.action.id == completion.id);
+        let running = place
+            .and_then(|place| self.executing.remove(place))
+            .expect("a device completes what it was given, once");
+        let model = running.ticket.action.model;
+        let over_at = completion.exec.end.max(completion.copy_output.end);
+        self.exec_room_at = over_at;
+        self.io.release(&running.io);
+        self.workspace.release(&running.workspace);
+        self.residency.end_infer(model);
+        out.push_back(result(&running.ticket, completion));
+        self.resume_transfer(now, over_at, model, out);
+    }
+
+    /// Goes on with a LOAD or EVICT that waited for the last INFER of `model`.
+    fn resume_transfer(&mut self, now: Nanos, at: Nanos, model: ModelId, out: &mut Outbox) {
+        let drained = matches!(&self.transfer, Some(Transfer::Draining(waiting))
+            if waiting.action.model == model);
+        if !drained || self.residency.is_executing(model) {
+            return;
+        }
+        let Some(Transfer::Draining(ticket)) = self.transfer.take() else {
+            unreachable!("the caller has seen it drain")
+        };
+        let at = if self.device.keeps_device_time() { at } else { now };
+        if at > ticket.window().latest {
+            // It has touched nothing yet, so the weights are as good as before.
+            self.residency.publish(model);
+            self.transfer_over_at = at;
+            out.push_back(ticket.refused(late(ticket.action.kind)));
+        } else {
+            self.carry_out(now, at, ticket, out);
+        }
+    }
+}
+
+fn result(ticket: &Ticket, completion: Completion) -> Output {
+    let mut result = ActionResult::refused(&ticket.action, completion.status, ticket.received);
+    if completion.status.is_ok() {
+        result.copy_input = completion.copy_input;
+        result.exec = completion.exec;
+        result.copy_output = completion.copy_output;
+        result.clock_before = completion.clock_before;
+        result.clock_after = completion.clock_after;
+    }
+    let output = completion.output;
+    result.output_len = u32::try_from(output.len()).expect("outputs were bounded on arrival");
+    Output::Result { result, output }
+}

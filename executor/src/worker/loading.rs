@@ -1,0 +1,135 @@
+//! LOADMODEL: from a name to a model that every device is prepared for.
+
+use std::sync::Arc;
+
+use clockwork_wire::{ActionId, LoadModel, ModelLoaded, ModelProfile, Nanos, Span, Status};
+
+use super::Worker;
+use super::registry::{IdsRefused, ids, merge, restrict};
+use super::seen::Sighting;
+use crate::{ModelSource, Output};
+
+/// A LOADMODEL whose model is being looked for.
+#[derive(Debug)]
+pub(crate) struct Resolving {
+    pub(crate) load: LoadModel,
+    pub(crate) received: Nanos,
+}
+
+impl Worker {
+    pub(super) fn receive_load_model(&mut self, now: Nanos, load: LoadModel) {
+        let sighting = self.load_models_seen.observe(load.id);
+        if sighting == Sighting::Again {
+            self.counters.duplicates += 1;
+            return;
+        }
+        self.counters.load_models += 1;
+        if let Err((status, message)) = self.accept_load_model(sighting, &load) {
+            self.refuse_load_model(&load, status, message);
+            return;
+        }
+        self.outbox.push_back(Output::Resolve { id: load.id, name: load.name.clone() });
+        self.resolving.insert(load.id, Resolving { load, received: now });
+    }
+
+    fn accept_load_model(
+        &mut self,
+        sighting: Sighting,
+        load: &LoadModel,
+    ) -> Result<(), (Status, String)> {
+        match sighting {
+            Sighting::New if self.stopping => {
+                Err((Status::SHUTTING_DOWN, "the worker is shutting down".to_owned()))
+            }
+            Sighting::New | Sighting::Again => self.reserve_ids(load),
+            Sighting::StaleEpoch | Sighting::TooManyShards => {
+                let message = format!(
+                    "controller epoch {} is over, or too many shards (this is shard {})",
+                    load.id.epoch, load.id.shard
+                );
+                Err((Status::INVALID_ACTION, message))
+            }
+        }
+    }
+
+    fn reserve_ids(&mut self, load: &LoadModel) -> Result<(), (Status, String)> {
+        let LoadModel { model, copies, .. } = load;
+        self.registry.reserve(load).map_err(|refused| match refused {
+            IdsRefused::Taken => {
+                let message = format!("one of {copies} model ids from {model} on is taken");
+                (Status::MODEL_EXISTS, message)
+            }
+            IdsRefused::OutOfRange => {
+                let limit = self.registry.limit();
+                let message = format!(
+                    "{copies} model ids from {model} on: at least one, and all below {limit}, \
+                     are allowed"
+                );
+                (Status::INVALID_ACTION, message)
+            }
+        })
+    }
+
+    pub(super) fn finish_load_model(
+        &mut self,
+        now: Nanos,
+        id: ActionId,
+        source: Result<ModelSource, String>,
+    ) {
+        // A LOADMODEL that was cancelled meanwhile has had its result.
+        let Some(Resolving { load, received }) = self.resolving.remove(&id) else { return };
+        let prepared = match source {
+            Ok(source) => self.prepare(&load, &source).map_err(|why| (Status::UNKNOWN_MODEL, why)),
+            Err(why) => Err((Status::BAD_MODEL_PATH, why)),
+        };
+        self.registry.settle(&load, prepared.as_ref().ok());
+        match prepared {
+            Ok(profile) => self.outbox.push_back(Output::ModelLoaded(ModelLoaded {
+                id,
+                status: Status::OK,
+                message: String::new(),
+                model: load.model,
+                copies: load.copies,
+                profile: Some(ModelProfile::clone(&profile)),
+                duration: now - received,
+            })),
+            Err((status, message)) => self.refuse_load_model(&load, status, message),
+        }
+    }
+
+    /// Prepares every copy on every device; one profile then holds for all of them.
+    fn prepare(
+        &mut self,
+        load: &LoadModel,
+        source: &ModelSource,
+    ) -> Result<Arc<ModelProfile>, String> {
+        let mut common: Option<ModelProfile> = None;
+        for lane in &mut self.lanes {
+            for model in ids(load) {
+                let profile = lane.device_mut().prepare(model, source)?;
+                match &mut common {
+                    Some(common) => merge(common, &profile),
+                    None => common = Some(profile),
+                }
+            }
+        }
+        let mut profile = common.ok_or("the worker has no devices")?;
+        restrict(&mut profile, load.max_batch, load.max_exec);
+        if profile.batches.is_empty() {
+            return Err(format!("model `{}` has no batch size 1", load.name));
+        }
+        Ok(Arc::new(profile))
+    }
+
+    pub(super) fn refuse_load_model(&mut self, load: &LoadModel, status: Status, message: String) {
+        self.outbox.push_back(Output::ModelLoaded(ModelLoaded {
+            id: load.id,
+            status,
+            message,
+            model: load.model,
+            copies: load.copies,
+            profile: None,
+            duration: Span::ZERO,
+        }));
+    }
+}

@@ -1,0 +1,9 @@
+//! The worker as its driver sees it, with emulated devices.
+
+mod device_time;
+mod hostile;
+mod loading;
+mod memory;
+mod rig;
+mod weights;
+mod windows;
