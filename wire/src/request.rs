@@ -1,6 +1,6 @@
 //! Client link: what a client asks and what the controller responds.
 
-use crate::{InputSpec, ModelId, Nanos, RequestId, Span, Status, UserId};
+use crate::{ClockOffset, InputSpec, Localize, ModelId, Nanos, RequestId, Span, Status, UserId};
 
 /// Asks for copies of a model by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,16 @@ pub struct InferResponse {
     pub arrival: Nanos,
     /// When the controller answered, on the controller's clock.
     pub departure: Nanos,
+}
+
+impl Localize for InferResponse {
+    fn localize(self, offset: ClockOffset) -> Self {
+        Self {
+            arrival: self.arrival.localize(offset),
+            departure: self.departure.localize(offset),
+            ..self
+        }
+    }
 }
 
 /// One line of the answer to LS.

@@ -231,12 +231,27 @@ impl<T> Foreign<T> {
     pub const fn new(word: T) -> Self {
         Self(word)
     }
+
+    /// The word as it was read, for writing it again.
+    #[cfg(feature = "codec")]
+    pub(crate) fn into_raw(self) -> T {
+        self.0
+    }
 }
 
 impl<T: Localize> Foreign<T> {
     /// The word with every instant moved to our clock.
     pub fn into_local(self, offset: ClockOffset) -> T {
         self.0.localize(offset)
+    }
+}
+
+impl Foreign<Nanos> {
+    /// Our clock at receipt minus the peer's clock at sending: network time plus skew, the sample
+    /// from whose minima a [`ClockOffset`] is estimated. Saturates.
+    pub fn delta(self, received: Nanos) -> i64 {
+        let delta = i128::from(received.get()) - i128::from(self.0.get());
+        i64::try_from(delta).unwrap_or(if delta < 0 { i64::MIN } else { i64::MAX })
     }
 }
 
@@ -274,6 +289,13 @@ mod tests {
         assert_eq!(Foreign::new(Nanos::new(10)).into_local(behind), Nanos::new(15));
         assert_eq!(Foreign::new(Nanos::ZERO).into_local(behind), Nanos::ZERO);
         assert_eq!(Foreign::new(Nanos::MAX).into_local(ahead), Nanos::MAX);
+    }
+
+    #[test]
+    fn a_delta_is_signed_and_saturates() {
+        assert_eq!(Foreign::new(Nanos::new(10)).delta(Nanos::new(7)), -3);
+        assert_eq!(Foreign::new(Nanos::MAX).delta(Nanos::ZERO), i64::MIN);
+        assert_eq!(Foreign::new(Nanos::ZERO).delta(Nanos::MAX), i64::MAX);
     }
 
     #[test]

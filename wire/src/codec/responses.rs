@@ -1,0 +1,261 @@
+//! Controller to client.
+
+use std::ops::Range;
+
+use flatbuffers::{Vector, WIPOffset};
+
+use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
+use super::generated as fb;
+use super::word::{copies, credits, put_credits};
+use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, NAME_MAX, check};
+use crate::{
+    Credits, Foreign, InferResponse, ListedModel, LoadResponse, ModelId, Nanos, Origin, RequestId,
+    Status,
+};
+
+/// Collects a turn's responses into one frame.
+#[derive(Debug)]
+pub struct ResponsesEncoder {
+    frame: FrameWriter,
+    infers: Vec<fb::InferResponse>,
+    loads: Vec<WIPOffset<fb::LoadResponse<'static>>>,
+    listings: Vec<WIPOffset<fb::Listing<'static>>>,
+    credits: Option<fb::Credits>,
+}
+
+impl Default for ResponsesEncoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ResponsesEncoder {
+    /// An empty frame.
+    pub fn new() -> Self {
+        Self {
+            frame: FrameWriter::new(FrameKind::Responses),
+            infers: Vec::new(),
+            loads: Vec::new(),
+            listings: Vec::new(),
+            credits: None,
+        }
+    }
+
+    /// Adds the response to an inference; `inline` is its output, or empty if there is none or it
+    /// goes over the bulk connection.
+    ///
+    /// # Panics
+    /// If the length of `inline` is not what [`InferResponse::output_len`] demands.
+    pub fn infer(&mut self, response: &InferResponse, inline: &[u8]) {
+        self.frame.attach(response.output_len.into(), [inline]);
+        let mut raw = fb::InferResponse::default();
+        raw.set_id(response.id.get());
+        raw.set_arrival(response.arrival.get());
+        raw.set_departure(response.departure.get());
+        raw.set_model(response.model.get());
+        raw.set_output_len(response.output_len);
+        raw.set_status(response.status.get());
+        raw.set_origin(put_origin(response.origin));
+        debug_assert!(infer(&raw).is_ok(), "{response:?} is within its bounds");
+        self.infers.push(raw);
+    }
+
+    /// Adds the response to a request for copies of a model. A long message is cut to
+    /// [`MESSAGE_MAX`].
+    pub fn load(&mut self, response: &LoadResponse) {
+        let builder = &mut self.frame.builder;
+        let message = builder.create_string(check::cut(&response.message, MESSAGE_MAX));
+        self.loads.push(fb::LoadResponse::create(
+            builder,
+            &fb::LoadResponseArgs {
+                id: response.id.get(),
+                status: response.status.get(),
+                message: Some(message),
+                model: response.model.get(),
+                copies: response.copies,
+                input_size: response.input_size,
+                output_size: response.output_size,
+            },
+        ));
+    }
+
+    /// Adds the list of models.
+    ///
+    /// # Panics
+    /// If a name is longer than [`NAME_MAX`].
+    pub fn listing(&mut self, id: RequestId, status: Status, models: &[ListedModel]) {
+        let builder = &mut self.frame.builder;
+        let models: Vec<_> = models
+            .iter()
+            .map(|model| {
+                assert!(model.name.len() <= NAME_MAX, "a name has at most {NAME_MAX} bytes");
+                let args = fb::ListedModelArgs {
+                    model: model.model.get(),
+                    name: Some(builder.create_string(&model.name)),
+                    input_size: model.input_size,
+                    output_size: model.output_size,
+                };
+                fb::ListedModel::create(builder, &args)
+            })
+            .collect();
+        let models = Some(builder.create_vector(&models));
+        let args = fb::ListingArgs { id: id.get(), status: status.get(), models };
+        self.listings.push(fb::Listing::create(builder, &args));
+    }
+
+    /// Renews what the client may have outstanding; the last word of a frame holds.
+    pub fn credits(&mut self, credits: Credits) {
+        self.credits = Some(put_credits(credits));
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.infers.is_empty()
+            && self.loads.is_empty()
+            && self.listings.is_empty()
+            && self.credits.is_none()
+    }
+
+    /// Whether the frame should be finished before more is added, so that it stays within the
+    /// peer's [`Limits`].
+    pub fn is_full(&self) -> bool {
+        self.frame.len() + size_of_val(self.infers.as_slice()) >= FRAME_FULL
+    }
+
+    /// Appends the frame to `out` and starts the next one.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        let credits = self.credits.take();
+        let args = fb::ResponsesArgs {
+            infers: self.frame.vector(&mut self.infers),
+            loads: self.frame.vector(&mut self.loads),
+            listings: self.frame.vector(&mut self.listings),
+            credits: credits.as_ref(),
+        };
+        let root = fb::Responses::create(&mut self.frame.builder, &args);
+        self.frame.finish(root, out);
+    }
+}
+
+/// The answer to a request for the list of models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The client's number for the request.
+    pub id: RequestId,
+    /// [`Status::OK`], or why there is no list.
+    pub status: Status,
+    /// The models that are served.
+    pub models: Vec<ListedModel>,
+}
+
+/// The responses of one frame, checked.
+#[derive(Debug)]
+pub struct Responses<'a> {
+    infers: Option<Vector<'a, fb::InferResponse>>,
+    /// Responses to requests for copies of models.
+    pub loads: Vec<LoadResponse>,
+    /// Lists of models.
+    pub listings: Vec<Listing>,
+    /// What may be outstanding from now on; `None` if nothing changes.
+    pub credits: Option<Credits>,
+}
+
+impl<'a> Responses<'a> {
+    /// Verifies a header and checks all that is in it.
+    ///
+    /// # Errors
+    /// If the header does not verify, a field is out of its bounds, or the inline payloads are not
+    /// `body_len` bytes together.
+    pub fn decode(header: &'a [u8], body_len: u32, limits: &Limits) -> Result<Self, DecodeError> {
+        let raw = limits.root::<fb::Responses<'_>>(FrameKind::Responses, header)?;
+        let mut inline = InlineCursor::default();
+        for raw in raw.infers().into_iter().flatten() {
+            let len = infer(raw)?.output_len.into();
+            check::length("infer_response.output_len", len, limits.body)?;
+            inline.next(len);
+        }
+        check::equal("responses: body length", body_len, inline.total())?;
+        Ok(Self {
+            infers: raw.infers(),
+            loads: raw.loads().into_iter().flatten().map(load).collect::<Result<_, _>>()?,
+            listings: raw
+                .listings()
+                .into_iter()
+                .flatten()
+                .map(listing)
+                .collect::<Result<_, _>>()?,
+            credits: raw.credits().map(credits),
+        })
+    }
+
+    /// Responses to inferences; the range is where the output lies in the frame's body, empty if
+    /// there is none or it goes over the bulk connection.
+    pub fn infers(&self) -> impl Iterator<Item = (Foreign<InferResponse>, Range<usize>)> + use<'a> {
+        let mut inline = InlineCursor::default();
+        self.infers.into_iter().flatten().map(move |raw| {
+            let response = check::passed(infer(raw));
+            let range = inline.next(response.output_len.into());
+            (Foreign::new(response), range)
+        })
+    }
+}
+
+fn infer(raw: &fb::InferResponse) -> Result<InferResponse, DecodeError> {
+    Ok(InferResponse {
+        id: RequestId::new(raw.id()),
+        status: Status::new(raw.status()),
+        origin: origin(raw.origin())?,
+        model: ModelId::new(raw.model()),
+        output_len: raw.output_len(),
+        arrival: Nanos::new(raw.arrival()),
+        departure: Nanos::new(raw.departure()),
+    })
+}
+
+fn load(raw: fb::LoadResponse<'_>) -> Result<LoadResponse, DecodeError> {
+    let (status, model) = (Status::new(raw.status()), ModelId::new(raw.model()));
+    Ok(LoadResponse {
+        id: RequestId::new(raw.id()),
+        status,
+        message: check::message("load_response.message length", raw.message())?,
+        model,
+        copies: copies("load_response.copies", model, raw.copies(), status.is_ok().into())?,
+        input_size: raw.input_size(),
+        output_size: raw.output_size(),
+    })
+}
+
+fn listing(raw: fb::Listing<'_>) -> Result<Listing, DecodeError> {
+    let models = raw.models().into_iter().flatten().map(|model| {
+        Ok(ListedModel {
+            model: ModelId::new(model.model()),
+            name: check::name("listed_model.name length", model.name())?,
+            input_size: model.input_size(),
+            output_size: model.output_size(),
+        })
+    });
+    Ok(Listing {
+        id: RequestId::new(raw.id()),
+        status: Status::new(raw.status()),
+        models: models.collect::<Result<_, _>>()?,
+    })
+}
+
+const fn put_origin(origin: Origin) -> fb::Origin {
+    match origin {
+        Origin::Exact => fb::Origin::Exact,
+        Origin::Reconstructed => fb::Origin::Reconstructed,
+        Origin::Replica => fb::Origin::Replica,
+        Origin::Approximate => fb::Origin::Approximate,
+    }
+}
+
+fn origin(raw: fb::Origin) -> Result<Origin, DecodeError> {
+    let field = "infer_response.origin";
+    check::range(field, raw.0, fb::Origin::ENUM_MIN, fb::Origin::ENUM_MAX)?;
+    Ok(match raw {
+        fb::Origin::Exact => Origin::Exact,
+        fb::Origin::Reconstructed => Origin::Reconstructed,
+        fb::Origin::Replica => Origin::Replica,
+        _ => Origin::Approximate,
+    })
+}

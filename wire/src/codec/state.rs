@@ -1,0 +1,136 @@
+//! A worker's state. Models with consecutive ids and equal profiles travel as one run.
+
+use flatbuffers::{FlatBufferBuilder, WIPOffset};
+
+use super::generated as fb;
+use super::profile::{profile, put_profile};
+use super::word::{action_id, copies, put_action_id};
+use super::{DecodeError, NAME_MAX, check};
+use crate::{
+    ActionId, BatchProfile, DeviceState, GpuId, LoadedModel, ModelId, ModelProfile, PAGE_BYTES,
+    Pages, WorkerState,
+};
+
+/// # Panics
+/// If a name is longer than [`NAME_MAX`].
+pub(super) fn put_state(
+    builder: &mut FlatBufferBuilder<'static>,
+    query: ActionId,
+    state: &WorkerState,
+) -> WIPOffset<fb::WorkerState<'static>> {
+    let devices: Vec<_> = state.devices.iter().map(|d| put_device(builder, d)).collect();
+    let devices = Some(builder.create_vector(&devices));
+    let runs = state.models.chunk_by(follows).flat_map(|run| run.chunks(RUN_MAX));
+    let models: Vec<_> = runs.map(|run| put_run(builder, run)).collect();
+    let models = Some(builder.create_vector(&models));
+    fb::WorkerState::create(
+        builder,
+        &fb::WorkerStateArgs {
+            query: Some(&put_action_id(query)),
+            page_bytes: state.page_bytes,
+            host_io_pool: state.host_io_pool,
+            devices,
+            models,
+        },
+    )
+}
+
+/// The state and the question that it answers. Runs may expand to `limit` bytes in all states of
+/// a frame together, which `expanded` counts.
+pub(super) fn state(
+    raw: fb::WorkerState<'_>,
+    limit: u32,
+    expanded: &mut u64,
+) -> Result<(ActionId, WorkerState), DecodeError> {
+    check::equal("worker_state.page_bytes", raw.page_bytes(), PAGE_BYTES)?;
+    let devices = raw.devices().into_iter().flatten().map(device);
+    let devices: Vec<_> = devices.collect::<Result<_, _>>()?;
+    check::rising("worker_state.devices: gpu", devices.iter().map(|d| d.gpu.get()))?;
+    let state = WorkerState {
+        page_bytes: raw.page_bytes(),
+        host_io_pool: raw.host_io_pool(),
+        devices,
+        models: models(raw, limit, expanded)?,
+    };
+    Ok((action_id(raw.query()), state))
+}
+
+fn put_device(
+    builder: &mut FlatBufferBuilder<'static>,
+    device: &DeviceState,
+) -> WIPOffset<fb::DeviceState<'static>> {
+    assert!(device.class.len() <= NAME_MAX, "a device class has at most {NAME_MAX} bytes");
+    let class = Some(builder.create_string(&device.class));
+    let loaded = device.loaded.iter().map(|model| model.get());
+    let loaded = Some(builder.create_vector_from_iter(loaded));
+    fb::DeviceState::create(
+        builder,
+        &fb::DeviceStateArgs {
+            gpu: device.gpu.get(),
+            device_class: class,
+            pages: device.pages.get(),
+            io_pool: device.io_pool,
+            workspace_pool: device.workspace_pool,
+            loaded,
+        },
+    )
+}
+
+fn device(raw: fb::DeviceState<'_>) -> Result<DeviceState, DecodeError> {
+    let loaded = raw.loaded();
+    check::rising("device_state.loaded", loaded.into_iter().flatten())?;
+    Ok(DeviceState {
+        gpu: GpuId::new(raw.gpu()),
+        class: check::name("device_state.device_class length", raw.device_class())?,
+        pages: Pages::new(raw.pages()),
+        io_pool: raw.io_pool(),
+        workspace_pool: raw.workspace_pool(),
+        loaded: loaded.into_iter().flatten().map(ModelId::new).collect(),
+    })
+}
+
+fn follows(a: &LoadedModel, b: &LoadedModel) -> bool {
+    a.model.get().checked_add(1) == Some(b.model.get()) && a.profile == b.profile
+}
+
+fn put_run(
+    builder: &mut FlatBufferBuilder<'static>,
+    run: &[LoadedModel],
+) -> WIPOffset<fb::LoadedModels<'static>> {
+    let profile = Some(put_profile(builder, &run[0].profile));
+    let copies = u32::try_from(run.len()).expect("ids are 32 bits");
+    let args = fb::LoadedModelsArgs { model: run[0].model.get(), copies, profile };
+    fb::LoadedModels::create(builder, &args)
+}
+
+fn models(
+    raw: fb::WorkerState<'_>,
+    limit: u32,
+    expanded: &mut u64,
+) -> Result<Vec<LoadedModel>, DecodeError> {
+    let mut models = Vec::new();
+    let mut bound = 0_u64;
+    for run in raw.models().into_iter().flatten() {
+        let first = ModelId::new(run.model());
+        check::not_before("loaded_models.model", first.get(), bound)?;
+        let copies = copies("loaded_models.copies", first, run.copies(), 1)?;
+        bound = u64::from(first.get()) + u64::from(copies);
+        let profile = profile(run.profile())?;
+        *expanded += u64::from(copies) * memory(&profile);
+        check::length("worker_state.models: expanded size", *expanded, limit)?;
+        models.extend((0..copies).map(|copy| LoadedModel {
+            model: ModelId::new(first.get() + copy),
+            profile: profile.clone(),
+        }));
+    }
+    Ok(models)
+}
+
+/// Bytes that one model takes when it is decoded.
+fn memory(profile: &ModelProfile) -> u64 {
+    let batches = profile.batches.len() * size_of::<BatchProfile>();
+    check::wide(size_of::<LoadedModel>() + profile.name.len() + batches)
+}
+
+/// The longest run; at most [`COPIES_MAX`](super::COPIES_MAX).
+const RUN_MAX: usize = 65_536;
