@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
+use clockwork_config::LogConfig;
 use clockwork_runtime::telemetry::{
     ActionRow, Asked, LogDir, LogFiles, Options, Recorder, RequestRecord, Telemetry, Totals,
 };
@@ -61,11 +62,13 @@ fn recording_after_the_end_neither_blocks_nor_panics() {
 }
 
 fn start(dir: &Path, cores: usize) -> (Telemetry, Vec<Recorder>) {
-    let logs = LogFiles::create(&LogDir::choose(Some(dir)).unwrap()).unwrap();
+    let config = LogConfig { dir: dir.display().to_string(), ..LogConfig::default() };
+    let logs = LogFiles::create(&LogDir::choose(&config).unwrap()).unwrap();
     let options = Options {
         logs: Some(logs),
         cores,
         capacity: CAPACITY,
+        interval: Span::from_secs(10),
         clock: || Nanos::new(1),
         console: Box::new(io::sink()),
     };

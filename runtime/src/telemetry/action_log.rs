@@ -1,17 +1,39 @@
 //! `clockwork_action_log.tsv`: one row per LOAD, INFER and EVICT, written when its result is in.
 
 use clockwork_scheduler::ActionRecord;
-use clockwork_wire::{Nanos, Span};
+use clockwork_wire::{ActionId, ActionKind, GpuId, ModelId, Nanos, Span, Status, WorkerId};
 
 use super::columns::Columns;
 
-/// An action that is over: one row of the log.
+/// An action that is over: one row of the log, with what it needs and no more, because a busy core
+/// keeps thousands of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ActionRow {
-    /// What the scheduler says of it.
-    pub record: ActionRecord,
-    /// When its result came off the network, before it waited for its turn.
-    pub enqueued: Nanos,
+    pub(super) worker: WorkerId,
+    pub(super) gpu: GpuId,
+    pub(super) kind: ActionKind,
+    pub(super) status: Status,
+    /// When its result came off the network.
+    pub(super) enqueued: Nanos,
+    /// From the decision until then.
+    pub(super) round_trip: Span,
+    /// Measured time on the device.
+    pub(super) exec_duration: Span,
+    /// Device clock at the end, in MHz.
+    pub(super) clock_after: u32,
+    id: ActionId,
+    model: ModelId,
+    expected_duration: Span,
+    expected_complete: Span,
+    exec_complete: Span,
+    expected_clock: u32,
+    clock_before: u32,
+    worker_times: WorkerTimes,
+    /// From the decision until the result was handled.
+    action_duration: Span,
+    goodput: Span,
+    requests_queued: u32,
+    copies_loaded: u32,
 }
 
 impl ActionRow {
@@ -42,51 +64,72 @@ impl ActionRow {
         "copies_loaded",
     ];
 
-    /// Time from the decision to the result at the controller.
-    pub fn round_trip(&self) -> Span {
-        self.enqueued - self.record.sent
+    /// The row of a result that came off the network at `enqueued` and was handled later, in its
+    /// turn. `From<ActionRecord>` makes the row of one that was handled as soon as it came.
+    pub fn new(record: &ActionRecord, enqueued: Nanos) -> Self {
+        let ActionRecord { action, result, sent, .. } = record;
+        Self {
+            worker: record.worker,
+            gpu: action.gpu,
+            kind: action.kind,
+            status: result.status,
+            enqueued,
+            round_trip: enqueued - *sent,
+            exec_duration: result.exec.duration,
+            clock_after: result.clock_after,
+            id: action.id,
+            model: action.model,
+            expected_duration: action.expected,
+            expected_complete: record.expected_complete - *sent,
+            exec_complete: result.exec.end - *sent,
+            expected_clock: record.expected_clock,
+            clock_before: result.clock_before,
+            worker_times: WorkerTimes::new(record),
+            action_duration: record.received - *sent,
+            goodput: record.goodput,
+            requests_queued: record.requests_queued,
+            copies_loaded: record.copies_loaded,
+        }
     }
 
     /// Appends the row to `lines`.
     pub(super) fn write(&self, lines: &mut Vec<u8>) {
-        let ActionRecord { action, result, sent, .. } = &self.record;
-        let worker = WorkerTimes::new(&self.record);
         Columns::begin(lines)
             .uint(self.enqueued.get())
-            .uint(action.id.counter)
-            .uint(action.kind.number())
-            .uint(result.status.get())
-            .uint(self.record.worker.get())
-            .uint(action.gpu.get())
-            .uint(action.model.get())
-            .uint(action.kind.batch().get())
-            .span(action.expected)
-            .span(result.exec.duration)
-            .span(self.record.expected_complete - *sent)
-            .span(result.exec.end - *sent)
-            .uint(self.record.expected_clock)
-            .uint(result.clock_before)
-            .uint(result.clock_after)
-            .span(worker.copy_output_complete)
-            .span(worker.received)
-            .span(worker.sent)
-            .span(self.round_trip())
-            .span(self.record.received - *sent)
-            .span(self.record.goodput)
-            .uint(self.record.requests_queued)
-            .uint(self.record.copies_loaded)
+            .uint(self.id.counter)
+            .uint(self.kind.number())
+            .uint(self.status.get())
+            .uint(self.worker.get())
+            .uint(self.gpu.get())
+            .uint(self.model.get())
+            .uint(self.kind.batch().get())
+            .span(self.expected_duration)
+            .span(self.exec_duration)
+            .span(self.expected_complete)
+            .span(self.exec_complete)
+            .uint(self.expected_clock)
+            .uint(self.clock_before)
+            .uint(self.clock_after)
+            .span(self.worker_times.copy_output_complete)
+            .span(self.worker_times.received)
+            .span(self.worker_times.sent)
+            .span(self.round_trip)
+            .span(self.action_duration)
+            .span(self.goodput)
+            .uint(self.requests_queued)
+            .uint(self.copies_loaded)
             .end();
     }
 }
 
-/// A row of a result that was handled as soon as it came.
 impl From<ActionRecord> for ActionRow {
     fn from(record: ActionRecord) -> Self {
-        Self { enqueued: record.received, record }
+        Self::new(&record, record.received)
     }
 }
 
 /// What happened at the worker, counted from the sending of the action.
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct WorkerTimes {
     copy_output_complete: Span,
     received: Span,
@@ -115,10 +158,7 @@ impl WorkerTimes {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use clockwork_wire::{
-        Action, ActionId, ActionKind, ActionResult, BatchSize, GpuId, Interval, ModelId, Status,
-        Window, WorkerId,
-    };
+    use clockwork_wire::{Action, ActionResult, BatchSize, Interval, Window};
 
     use super::*;
     use crate::telemetry::columns::header;
@@ -138,12 +178,17 @@ pub(super) mod tests {
 
     #[test]
     fn a_row_counts_from_the_sending_of_the_action() {
-        let row = ActionRow { enqueued: Nanos::new(1_000_070), ..inferred().into() };
+        let row = ActionRow::new(&inferred(), Nanos::new(1_000_070));
         assert_eq!(
             text(&row),
             "1000070\t12\t2\t0\t1\t3\t9\t4\t40\t41\t50\t52\t1380\t1379\t1381\t\
              55\t10\t60\t70\t75\t41\t6\t2\n"
         );
+    }
+
+    #[test]
+    fn a_row_is_small_enough_to_be_kept_by_the_thousand() {
+        assert!(size_of::<ActionRow>() <= 192, "{}", size_of::<ActionRow>());
     }
 
     #[test]

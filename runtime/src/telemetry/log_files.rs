@@ -1,11 +1,11 @@
 //! Decides where the logs go, and opens them.
 
-use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use clockwork_config::LogConfig;
 use thiserror::Error;
 
 use super::columns::header;
@@ -19,16 +19,13 @@ pub struct LogDir {
 }
 
 impl LogDir {
-    /// The directory that was asked for: `flag` (`--log-dir`), else the environment variable
-    /// `CLOCKWORK_LOG_DIR` unless it is empty. If nobody asked, `/local` where that is writable, as
-    /// in the original, else `clockwork-logs` in the working directory. Creates what is missing.
+    /// The directory that the configuration names, created if need be. If it names none: `/local`
+    /// where that is writable, as in the original, else `clockwork-logs` in the working directory.
     ///
     /// # Errors
     /// If the directory cannot be created, or no file in it.
-    pub fn choose(flag: Option<&Path>) -> Result<Self, LogError> {
-        let variable = env::var_os(LOG_DIR_VARIABLE).filter(|dir| !dir.is_empty());
-        let asked = flag.map(Path::to_path_buf).or_else(|| variable.map(PathBuf::from));
-        Self::choose_from(asked.as_deref(), Path::new(DEFAULT), Path::new(FALLBACK))
+    pub fn choose(config: &LogConfig) -> Result<Self, LogError> {
+        Self::prepare(&config.directory(|dir| is_writable(dir).is_ok()))
     }
 
     /// The directory; it exists and is writable.
@@ -39,18 +36,6 @@ impl LogDir {
     /// Whether it did not exist before.
     pub fn is_created(&self) -> bool {
         self.created
-    }
-
-    fn choose_from(
-        asked: Option<&Path>,
-        default: &Path,
-        fallback: &Path,
-    ) -> Result<Self, LogError> {
-        match asked {
-            Some(asked) => Self::prepare(asked),
-            None if is_writable(default).is_ok() => Self::prepare(default),
-            None => Self::prepare(fallback),
-        }
     }
 
     fn prepare(path: &Path) -> Result<Self, LogError> {
@@ -136,9 +121,6 @@ fn is_writable(dir: &Path) -> io::Result<()> {
     fs::remove_file(&probe)
 }
 
-const LOG_DIR_VARIABLE: &str = "CLOCKWORK_LOG_DIR";
-const DEFAULT: &str = "/local";
-const FALLBACK: &str = "clockwork-logs";
 const REQUEST_LOG: &str = "clockwork_request_log.tsv";
 const ACTION_LOG: &str = "clockwork_action_log.tsv";
 
@@ -147,26 +129,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_asked_for_wins_and_is_created() {
+    fn the_directory_that_is_named_is_created() {
         let root = tempfile::tempdir().unwrap();
-        let asked = root.path().join("a/b");
-        let dir = LogDir::choose_from(Some(&asked), root.path(), root.path()).unwrap();
-        assert_eq!(dir, LogDir { path: asked.clone(), created: true });
-        let again = LogDir::choose_from(Some(&asked), root.path(), root.path()).unwrap();
-        assert!(!again.is_created());
-    }
-
-    #[test]
-    fn the_default_is_taken_where_it_is_writable_and_never_created() {
-        let root = tempfile::tempdir().unwrap();
-        let fallback = root.path().join("clockwork-logs");
-        let dir = LogDir::choose_from(None, root.path(), &fallback).unwrap();
-        assert_eq!(dir.path(), root.path());
-
-        let absent = root.path().join("absent");
-        let dir = LogDir::choose_from(None, &absent, &fallback).unwrap();
-        assert_eq!(dir, LogDir { path: fallback, created: true });
-        assert!(!absent.exists());
+        let named = root.path().join("a/b");
+        let dir = LogDir::choose(&naming(&named)).unwrap();
+        assert_eq!(dir, LogDir { path: named.clone(), created: true });
+        assert!(!LogDir::choose(&naming(&named)).unwrap().is_created());
+        assert_eq!(fs::read_dir(&named).unwrap().count(), 0, "the probe is removed");
     }
 
     #[test]
@@ -175,8 +144,8 @@ mod tests {
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
         let below = file.join("logs");
-        let error = LogDir::choose_from(Some(&below), root.path(), root.path()).unwrap_err();
-        let text = error.to_string();
+        assert!(is_writable(&below).is_err());
+        let text = LogDir::choose(&naming(&below)).unwrap_err().to_string();
         assert!(text.starts_with(&format!("cannot write logs to {}: ", below.display())), "{text}");
         assert!(text.ends_with("with --log-dir or CLOCKWORK_LOG_DIR"), "{text}");
     }
@@ -185,11 +154,15 @@ mod tests {
     fn the_logs_of_an_earlier_run_are_replaced() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join(REQUEST_LOG), "old rows").unwrap();
-        let dir = LogDir::choose_from(Some(root.path()), root.path(), root.path()).unwrap();
+        let dir = LogDir::choose(&naming(root.path())).unwrap();
         let files = LogFiles::create(&dir).unwrap();
         let text = fs::read_to_string(files.request_path()).unwrap();
         assert_eq!(text, header(&RequestRecord::COLUMNS));
         let text = fs::read_to_string(files.action_path()).unwrap();
         assert_eq!(text, header(&ActionRow::COLUMNS));
+    }
+
+    fn naming(dir: &Path) -> LogConfig {
+        LogConfig { dir: dir.display().to_string(), ..LogConfig::default() }
     }
 }

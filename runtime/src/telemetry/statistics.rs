@@ -60,7 +60,7 @@ pub(super) struct Device {
 impl Device {
     /// Takes in an action that succeeded. An EVICT takes no time and has no line.
     pub(super) fn add(&mut self, row: &ActionRow) {
-        match row.record.action.kind {
+        match row.kind {
             ActionKind::Load => self.loads.add(row),
             ActionKind::Infer { .. } => self.infers.add(row),
             ActionKind::Evict => {}
@@ -94,10 +94,9 @@ struct Actions {
 
 impl Actions {
     fn add(&mut self, row: &ActionRow) {
-        let result = &row.record.result;
-        let (clock, duration) = (result.clock_after, result.exec.duration);
+        let (clock, duration) = (row.clock_after, row.exec_duration);
         self.duration.add(duration);
-        self.round_trip.add(row.round_trip());
+        self.round_trip.add(row.round_trip);
         self.normalised.add(duration.scale(f64::from(clock) / CLOCK_DEFAULT));
         let (lowest, highest) = self.clocks.unwrap_or((clock, clock));
         self.clocks = Some((lowest.min(clock), highest.max(clock)));

@@ -21,10 +21,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The time between two summaries of a busy controller, as in the original.
-    pub const INTERVAL: Span = Span::from_secs(10);
-
-    /// A summary per `interval`.
+    /// A summary per `interval`; none if it is zero.
     pub fn new(interval: Span) -> Self {
         Self {
             interval,
@@ -44,9 +41,8 @@ impl Summary {
     /// Takes in an action that is over. Only what succeeded counts; an EVICT takes no time.
     pub fn action(&mut self, row: &ActionRow) {
         self.begin.get_or_insert(row.enqueued);
-        let record = &row.record;
-        if record.result.status.is_ok() {
-            self.device(record.worker.index(), record.action.gpu.index()).add(row);
+        if row.status.is_ok() {
+            self.device(row.worker.index(), row.gpu.index()).add(row);
         }
     }
 
@@ -58,7 +54,7 @@ impl Summary {
             return None;
         };
         let interval = now - begin;
-        if interval < self.interval || interval.is_zero() {
+        if interval < self.interval || self.interval.is_zero() {
             return None;
         }
         let lines = Lines { summary: self, carried: traffic - self.traffic, interval }.to_string();
@@ -117,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_interval_prints_the_documented_lines() {
-        let mut summary = Summary::new(Summary::INTERVAL);
+        let mut summary = Summary::new(Span::from_secs(10));
         summary.action(&load(ms(8.372), ms(17.8)));
         summary.action(&infer(0, ms(3.322), ms(7.25)));
         (1..2_006).for_each(|_| summary.action(&infer(0, ms(3.322), ms(4.47))));
@@ -153,6 +149,13 @@ Network->Workers: 34.8MB/s (402 msgs) snd, 1.6MB/s (402 msgs) rcv,
     }
 
     #[test]
+    fn an_interval_of_zero_never_ends() {
+        let mut summary = Summary::new(Span::ZERO);
+        summary.request(&answer(Status::OK, ms(4.0)));
+        assert_eq!(summary.report(START + Span::from_secs(60), Carried::default()), None);
+    }
+
+    #[test]
     fn a_response_without_output_is_a_violation_and_a_late_one_is_not() {
         let mut summary = Summary::new(Span::from_secs(1));
         summary.request(&answer(Status::LATE, ms(200.0)));
@@ -184,9 +187,9 @@ Network->Workers: 34.8MB/s (402 msgs) snd, 1.6MB/s (402 msgs) rcv,
     fn devices_print_in_order_and_only_if_they_did_something() {
         let mut summary = Summary::new(Span::from_secs(1));
         let mut failed = infer(2, ms(3.0), ms(4.0));
-        failed.record.result.status = Status::EXEC_LATE;
+        failed.status = Status::EXEC_LATE;
         let mut other = infer(1, ms(3.0), ms(4.0));
-        other.record.worker = WorkerId::new(1);
+        other.worker = WorkerId::new(1);
         for row in [other, failed, infer(3, ms(3.0), ms(4.0)), infer(1, ms(3.0), ms(4.0))] {
             summary.action(&row);
         }
@@ -201,7 +204,7 @@ Network->Workers: 34.8MB/s (402 msgs) snd, 1.6MB/s (402 msgs) rcv,
         let mut summary = Summary::new(Span::from_secs(1));
         for clock in [690, 1_380] {
             let mut row = infer(0, ms(2.0), ms(3.0));
-            row.record.result.clock_after = clock;
+            row.clock_after = clock;
             summary.action(&row);
         }
         let lines = summary.report(START + Span::from_secs(1), Carried::default()).unwrap();
@@ -245,8 +248,8 @@ Network->Workers: 34.8MB/s (402 msgs) snd, 1.6MB/s (402 msgs) rcv,
 
     fn load(duration: Span, round_trip: Span) -> ActionRow {
         let mut row = infer(0, duration, round_trip);
-        row.record.action.kind = ActionKind::Load;
-        row.record.result.clock_after = 0;
+        row.kind = ActionKind::Load;
+        row.clock_after = 0;
         row
     }
 }

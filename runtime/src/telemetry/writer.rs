@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use clockwork_wire::Nanos;
+use clockwork_wire::{Nanos, Span};
 
 use super::recorder::{Lane, lane};
 use super::sink::Sink;
@@ -20,17 +20,14 @@ pub struct Options {
     pub logs: Option<LogFiles>,
     /// How many cores record; at least 1.
     pub cores: usize,
-    /// Records of each kind that a core may have unread. [`Options::CAPACITY`] is a good choice.
+    /// Records of each kind that a core may have unread, at least 1.
     pub capacity: usize,
+    /// Time between two summaries; zero prints none.
+    pub interval: Span,
     /// Reads the process clock.
     pub clock: fn() -> Nanos,
     /// Where the summary goes: standard output.
     pub console: Box<dyn Write + Send>,
-}
-
-impl Options {
-    /// Keeps half a second of 30,000 records a second; a busier core calls the writer earlier.
-    pub const CAPACITY: usize = 1 << 14;
 }
 
 impl fmt::Debug for Options {
@@ -39,6 +36,7 @@ impl fmt::Debug for Options {
             .field("logs", &self.logs)
             .field("cores", &self.cores)
             .field("capacity", &self.capacity)
+            .field("interval", &self.interval)
             .finish_non_exhaustive()
     }
 }
@@ -61,7 +59,8 @@ impl Telemetry {
             (0..options.cores).map(|_| lane(options.capacity)).unzip();
         let stop = Arc::new(AtomicBool::new(false));
         let (clock, stopped) = (options.clock, stop.clone());
-        let writer = Writer::new(lanes, options.logs, options.console);
+        let summary = Summary::new(options.interval);
+        let writer = Writer::new(lanes, options.logs, summary, options.console);
         let thread = thread::Builder::new()
             .name("telemetry".into())
             .spawn(move || writer.run(clock, &stopped))?;
@@ -116,13 +115,18 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(lanes: Vec<Lane>, logs: Option<LogFiles>, console: Box<dyn Write + Send>) -> Self {
+    fn new(
+        lanes: Vec<Lane>,
+        logs: Option<LogFiles>,
+        summary: Summary,
+        console: Box<dyn Write + Send>,
+    ) -> Self {
         let (requests, actions) = logs.map(|logs| (logs.requests, logs.actions)).unzip();
         Self {
             lanes,
             requests: Sink::new(requests),
             actions: Sink::new(actions),
-            summary: Summary::new(Summary::INTERVAL),
+            summary,
             console,
             totals: Totals::default(),
             dropped_shown: 0,
@@ -193,7 +197,8 @@ mod tests {
     use std::path::Path;
     use std::sync::Mutex;
 
-    use clockwork_wire::{ModelId, Span, Status};
+    use clockwork_config::LogConfig;
+    use clockwork_wire::{ModelId, Status};
 
     use super::*;
     use crate::telemetry::action_log::tests::inferred;
@@ -259,12 +264,17 @@ mod tests {
     fn attended(capacity: usize, logs: Option<LogFiles>) -> (Recorder, Writer, Console) {
         let (end, lane) = lane(capacity);
         let console = Console::default();
-        let writer = Writer::new(vec![lane], logs, Box::new(console.clone()));
+        let summary = Summary::new(Span::from_secs(10));
+        let writer = Writer::new(vec![lane], logs, summary, Box::new(console.clone()));
         (end.attend(thread::current()), writer, console)
     }
 
     fn logs(dir: &Path) -> LogFiles {
-        LogFiles::create(&LogDir::choose(Some(dir)).unwrap()).unwrap()
+        LogFiles::create(&LogDir::choose(&in_directory(dir)).unwrap()).unwrap()
+    }
+
+    fn in_directory(dir: &Path) -> LogConfig {
+        LogConfig { dir: dir.display().to_string(), ..LogConfig::default() }
     }
 
     fn rows(dir: &Path, name: &str) -> usize {

@@ -5,6 +5,7 @@
 
 mod loading;
 mod state;
+mod status;
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -14,6 +15,7 @@ pub use loading::{
     ListRequestText, LoadActionText, LoadRequestText, LoadResponseText, LoadResultText, RefusalText,
 };
 pub use state::{CapacityText, ClusterText, WorkerText};
+pub use status::{ControllerNetworkText, InputSource, LinkText, SchedulerText, WorkerNetworkText};
 
 /// What one model is: `input=602112 output=4000 weights=112.0 MB (7 pages) xfer=8.4 b1=3.3`.
 #[derive(Clone, Copy, Debug)]
