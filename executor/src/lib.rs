@@ -11,6 +11,7 @@ pub mod message;
 pub mod pages;
 pub mod pool;
 pub mod worker;
+pub mod zoo;
 
 mod queue;
 

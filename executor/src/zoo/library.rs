@@ -1,0 +1,163 @@
+//! Finds a model by its name: in the worker's own folders, then in the built-in zoo.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::original;
+use crate::ModelSource;
+
+/// The models that a worker may serve.
+///
+/// A client says a *name*. It never reaches a path of its choice: names with separators are
+/// refused, except that the paths of the original's clients, `.../NAME/model`, are reduced to
+/// `NAME`.
+#[derive(Clone, Debug)]
+pub struct Library {
+    folders: Vec<PathBuf>,
+    emulated: bool,
+}
+
+impl Library {
+    /// A library of these folders, each with one sub-folder per model; `emulated`: and of the
+    /// built-in zoo.
+    pub const fn new(folders: Vec<PathBuf>, emulated: bool) -> Self {
+        Self { folders, emulated }
+    }
+
+    /// Finds a model.
+    ///
+    /// # Errors
+    /// In words: the name is not allowed, or unknown (with names that are not), or its files are
+    /// broken.
+    pub fn resolve(&self, name: &str) -> Result<ModelSource, String> {
+        let name = reduce(name)?;
+        for folder in &self.folders {
+            if let Some(found) = open(&folder.join(name), name) {
+                return found;
+            }
+        }
+        let built_in = if self.emulated { super::profile(name) } else { None };
+        built_in.map(ModelSource::Profile).ok_or_else(|| self.unknown(name))
+    }
+
+    /// The names of all models, in alphabetical order.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        for folder in &self.folders {
+            names.extend(models_in(folder));
+        }
+        if self.emulated {
+            names.extend(super::names().map(str::to_owned));
+        }
+        names.into_iter().collect()
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let mut names = self.names();
+        let total = names.len();
+        if total == 0 {
+            return format!("no model `{name}`: this worker has none; name a folder of models");
+        }
+        // The names that begin most like it, in alphabetical order.
+        names.sort_by_key(|known| std::cmp::Reverse(common_prefix(known, name)));
+        names.truncate(SUGGESTIONS);
+        names.sort_unstable();
+        let shown = names.len();
+        let more =
+            if total > shown { format!(" and {} more", total - shown) } else { String::new() };
+        format!("no model `{name}`; this worker has {}{more}", names.join(", "))
+    }
+}
+
+/// The name of a model, from a name or from the path that the original's clients send.
+fn reduce(asked: &str) -> Result<&str, String> {
+    let path = asked.strip_suffix("/model");
+    let name = path.map_or(asked, |path| path.rsplit('/').next().unwrap_or(path));
+    let forbidden = |c: char| matches!(c, '/' | '\\') || c.is_control();
+    if name.is_empty() || name.starts_with('.') || name.len() > 255 || name.contains(forbidden) {
+        let shown: String = asked.chars().take(80).collect();
+        return Err(format!(
+            "`{}` is not a model name: a name has no `/` or `\\` and does not begin with `.`",
+            shown.escape_debug()
+        ));
+    }
+    Ok(name)
+}
+
+/// The model in a folder, if there is one.
+fn open(folder: &Path, name: &str) -> Option<Result<ModelSource, String>> {
+    let prefix = folder.join(ORIGINAL_PREFIX);
+    if !original::exists(&prefix) {
+        return None;
+    }
+    let profile = original::read(&prefix, name);
+    Some(profile.map(|p| ModelSource::Profile(Arc::new(p))).map_err(|error| error.to_string()))
+}
+
+/// The names of the models in a folder; none if it cannot be read.
+fn models_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let models = folders.filter(|path| original::exists(&path.join(ORIGINAL_PREFIX)));
+    models.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+}
+
+fn common_prefix(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+}
+
+/// What the files of an original model begin with.
+const ORIGINAL_PREFIX: &str = "model";
+/// Names that are shown to somebody who asked for one that does not exist.
+const SUGGESTIONS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_ends_in_name_and_model_is_reduced_to_the_name() {
+        for asked in ["resnet50_v2", "resnet50_v2/model", "/some/where/resnet50_v2/model"] {
+            assert_eq!(reduce(asked), Ok("resnet50_v2"));
+        }
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folders() {
+        for asked in [
+            "",
+            "..",
+            "../model",
+            "a/b",
+            "/etc/passwd",
+            "../x/y",
+            ".hidden",
+            "a\\b",
+            "a\0b",
+            "/model",
+            "x/../model",
+        ] {
+            assert!(reduce(asked).is_err(), "{asked:?}");
+        }
+        assert!(reduce(&"x".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_names_that_exist() {
+        let message = Library::new(Vec::new(), true).resolve("resnet50_v3").unwrap_err();
+        assert!(message.contains("resnet50_v2") && message.contains("53 more"), "{message}");
+        let message = Library::new(Vec::new(), false).resolve("resnet50_v2").unwrap_err();
+        assert!(message.contains("this worker has none"), "{message}");
+    }
+
+    #[test]
+    fn the_zoo_is_found_by_name_also_where_it_is_not_listed() {
+        let library = Library::new(Vec::new(), true);
+        assert_eq!(library.names().len(), 61);
+        for name in ["resnet50_v2", "resnet50_tuned_1_8x"] {
+            assert!(library.resolve(name).is_ok(), "{name}");
+        }
+    }
+}
