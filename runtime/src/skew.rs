@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use clockwork_wire::{ClockOffset, Nanos, Span};
+use clockwork_wire::{ClockOffset, Foreign, Nanos, Span};
 
 /// Estimates a peer's clock from the smallest one-way deltas of the last ten seconds.
 ///
@@ -24,7 +24,9 @@ impl Skew {
     }
 
     /// A message that the peer stamped `sent` on its clock was received at `received` on ours.
-    pub fn received(&mut self, received: Nanos, sent: Nanos) {
+    pub fn received(&mut self, received: Nanos, sent: Foreign<Nanos>) {
+        // No step between the clocks: that step is what is being measured.
+        let sent = sent.into_local(ClockOffset::SAME);
         self.inward.add(received, difference(received, sent));
     }
 
@@ -117,7 +119,7 @@ mod tests {
     fn skewed(inward_delay: u64, outward_delay: u64) -> Skew {
         let mut skew = Skew::new(false);
         let sent = Nanos::new(1_000_000_000);
-        skew.received(sent + Span::new(inward_delay), sent + Span::new(AHEAD));
+        skew.received(sent + Span::new(inward_delay), Foreign::new(sent + Span::new(AHEAD)));
         skew.told(i64::try_from(outward_delay + AHEAD).unwrap());
         skew
     }
@@ -140,7 +142,7 @@ mod tests {
     fn nothing_is_known_before_both_ends_spoke() {
         let mut skew = Skew::new(false);
         assert_eq!(skew.offset(), None);
-        skew.received(Nanos::new(10), Nanos::new(5));
+        skew.received(Nanos::new(10), Foreign::new(Nanos::new(5)));
         assert_eq!((skew.offset(), skew.inward()), (None, Some(5)));
     }
 
@@ -148,7 +150,7 @@ mod tests {
     fn one_boot_is_one_clock_until_a_delta_denies_it() {
         let mut skew = Skew::new(true);
         assert_eq!(skew.offset(), Some(ClockOffset::SAME));
-        skew.received(Nanos::new(1_000_040_000), Nanos::new(1_000_000_000));
+        skew.received(Nanos::new(1_000_040_000), Foreign::new(Nanos::new(1_000_000_000)));
         skew.told(30_000);
         assert_eq!(skew.offset(), Some(ClockOffset::SAME));
         skew.told(-2_000_000);
@@ -160,7 +162,7 @@ mod tests {
         let mut skew = Skew::new(false);
         let receive = |skew: &mut Skew, second: u64, delta: u64| {
             let received = Nanos::ZERO + Span::from_secs(second);
-            skew.received(received, received - Span::new(delta));
+            skew.received(received, Foreign::new(received - Span::new(delta)));
         };
         receive(&mut skew, 100, 10);
         for second in 101..=110 {

@@ -21,7 +21,7 @@ pub use blocking::{Blocking, blocking};
 pub use doorbell::Doorbell;
 pub use executor::{Core, ExecutorError, Options, run, spawn_core};
 pub use notify::Notify;
-pub use task::{Panicked, Task, guarded, spawn, yield_now};
+pub use task::{Panicked, Task, guarded, spawn, yield_if_due, yield_now};
 pub use tcp::{ListenError, Listener, Stream, connect, listen};
 pub use timer::{sleep, sleep_until, spin_until};
 pub use turn::TurnBell;

@@ -58,6 +58,12 @@ pub async fn yield_now() {
     futures_lite::future::yield_now().await;
 }
 
+/// Lets the core's other tasks run, if this one has been running for a millisecond. For loops that
+/// may always have more to do.
+pub async fn yield_if_due() {
+    glommio::yield_if_needed().await;
+}
+
 /// A task panicked; the text is the panic's message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("panicked: {0}")]
