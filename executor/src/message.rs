@@ -14,6 +14,15 @@ pub enum ModelSource {
     Profile(Arc<ModelProfile>),
 }
 
+impl ModelSource {
+    /// The profile, if it is one.
+    pub const fn profile(&self) -> Option<&Arc<ModelProfile>> {
+        match self {
+            Self::Profile(profile) => Some(profile),
+        }
+    }
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Input {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clockwork_executor::ModelSource;
 use clockwork_executor::zoo::{Library, original};
 use clockwork_wire::{BatchSize, Pages, Span};
 
@@ -27,9 +26,8 @@ fn the_originals_sample_model_is_found_by_name() {
     let models = folder.parent().expect("the sample lies in a folder").to_owned();
     let library = Library::new(vec![models], false);
     assert_eq!(library.names(), ["original_model"]);
-    let Ok(ModelSource::Profile(profile)) = library.resolve("/x/original_model/model") else {
-        panic!("the sample is a profile");
-    };
+    let source = library.resolve("/x/original_model/model").expect("the sample is well formed");
+    let profile = source.profile().expect("the sample is a profile");
     assert_eq!((profile.input_size, profile.output_size), (602_112, 4_000));
     assert_eq!((profile.weights_size, profile.pages), (77_420_204, Pages::new(5)));
     assert_eq!(profile.load, Span::from_millis(10));

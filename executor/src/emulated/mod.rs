@@ -117,7 +117,9 @@ impl Device for Emulated {
     }
 
     fn prepare(&mut self, model: ModelId, source: &ModelSource) -> Result<ModelProfile, String> {
-        let ModelSource::Profile(profile) = source;
+        let Some(profile) = source.profile() else {
+            return Err("an emulated device takes only profiles of models".to_owned());
+        };
         if profile.batches.is_empty() {
             return Err(format!("the profile of `{}` has no batch size", profile.name));
         }

@@ -146,7 +146,7 @@ impl Lane {
             if let Some(completion) = asks.then(|| self.device.poll(until)).flatten() {
                 self.complete(until, completion, out);
             } else if let Some((at, head)) = start {
-                let at = if self.device.keeps_device_time() { at } else { until };
+                let at = self.device_time(until, at);
                 match head {
                     Head::Infer => self.start_infer(until, at, out),
                     Head::Weights => self.start_transfer(until, at, out),
@@ -173,6 +173,12 @@ impl Lane {
     /// Weights pages that no model holds.
     pub(crate) fn free_pages(&self) -> Pages {
         self.residency.free()
+    }
+
+    /// What counts as the time of something that happened on the device at `at` and is noticed
+    /// `now`: only a device that keeps device time goes on from `at`.
+    fn device_time(&self, now: Nanos, at: Nanos) -> Nanos {
+        if self.device.keeps_device_time() { at } else { now }
     }
 
     /// The earliest start of the two queues' first tasks, in device time.
@@ -289,18 +295,18 @@ impl Lane {
         let loading = matches!(&self.transfer, Some(Transfer::Loading(load))
             if load.action.id == completion.id);
         if loading {
-            self.complete_load(completion, out);
+            self.complete_load(now, completion, out);
         } else {
             self.complete_infer(now, completion, out);
         }
     }
 
-    fn complete_load(&mut self, completion: Completion, out: &mut Outbox) {
+    fn complete_load(&mut self, now: Nanos, completion: Completion, out: &mut Outbox) {
         let Some(Transfer::Loading(ticket)) = self.transfer.take() else {
             unreachable!("the caller has seen a LOAD under way")
         };
         let model = ticket.action.model;
-        self.transfer_over_at = completion.exec.end;
+        self.transfer_over_at = self.device_time(now, completion.exec.end);
         if completion.status.is_ok() {
             self.residency.publish(model);
         } else {
@@ -316,6 +322,7 @@ impl Lane {
             .expect("a device completes what it was given, once");
         let model = running.ticket.action.model;
         let over_at = completion.exec.end.max(completion.copy_output.end);
+        let over_at = self.device_time(now, over_at);
         self.exec_room_at = over_at;
         self.io.release(&running.io);
         self.workspace.release(&running.workspace);
@@ -334,7 +341,6 @@ impl Lane {
         let Some(Transfer::Draining(ticket)) = self.transfer.take() else {
             unreachable!("the caller has seen it drain")
         };
-        let at = if self.device.keeps_device_time() { at } else { now };
         if at > ticket.window().latest {
             // It has touched nothing yet, so the weights are as good as before.
             self.residency.publish(model);

@@ -4,6 +4,7 @@ mod device_time;
 mod hostile;
 mod loading;
 mod memory;
+mod opaque;
 mod rig;
 mod weights;
 mod windows;
