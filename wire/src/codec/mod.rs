@@ -86,3 +86,6 @@ pub const MESSAGE_MAX: usize = 1024;
 
 /// The most copies of a model that one message makes or reports.
 pub const COPIES_MAX: u32 = 65_536;
+
+#[cfg(test)]
+mod tests;
