@@ -1,0 +1,117 @@
+//! `client ADDRESS WORKLOAD [PARAMETERS]`: sends a workload and tells what became of it.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use clap::Parser;
+use clockwork_config::{Config, Sources};
+use clockwork_executor::zoo;
+use clockwork_runtime::client::{self, Options, Report};
+use clockwork_runtime::shutdown::Shutdown;
+use clockwork_wire::Span;
+use clockwork_workload::registry;
+
+use crate::process::say;
+use crate::{Failure, process};
+
+/// The client's command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "client",
+    override_usage = "client [address] [workload] [workload parameters (if required)]",
+    after_help = clockwork_workload::help(),
+    disable_version_flag = true
+)]
+pub struct Arguments {
+    /// The controller, host:port.
+    address: String,
+    /// The workload's name.
+    workload: String,
+    /// The workload's parameters, in their order.
+    parameters: Vec<String>,
+    /// Stop after this many seconds; without it the workload decides.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Seed of all random choices.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write a summary of the run to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// How inputs are sent: none or lz4.
+    #[arg(long)]
+    compress: Option<String>,
+    /// A configuration file in TOML.
+    #[arg(short, long)]
+    config: Option<PathBuf>,
+}
+
+/// Runs a workload.
+///
+/// # Errors
+/// If the command line makes no sense, or the controller cannot be worked with.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    process::begin(1)?;
+    let usage = |error: clockwork_workload::UsageError| Failure::usage(error.to_string());
+    let plan = registry::find(&arguments.workload).map_err(usage)?;
+    let plan = plan.plan(&arguments.parameters).map_err(usage)?;
+    let Config { client, network, .. } = configuration(arguments)?;
+    let options = Options {
+        address: arguments.address.clone(),
+        workload: arguments.workload.clone(),
+        plan,
+        length: arguments.seconds.map(|s| Span::from_f64(s * 1e9)),
+        catalogue: catalogue()?,
+        client,
+        network,
+        shutdown: Shutdown::on_signals()?,
+    };
+    let report = client::run(options, &mut |progress| say(&progress.to_string()))??;
+    if let Some(path) = &arguments.json {
+        write_json(path, &report)?;
+    }
+    Ok(())
+}
+
+fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
+    if arguments.seconds.is_some_and(|s| !(s > 0.0 && s.is_finite())) {
+        return Err(Failure::usage("--seconds must be above 0"));
+    }
+    let sources = Sources::of_process(arguments.config.as_deref())?
+        .flag("client.seed", arguments.seed)
+        .flag("client.compress", arguments.compress.clone());
+    sources.resolve().map(|resolved| resolved.config).map_err(|e| Failure::usage(e.to_string()))
+}
+
+/// How many models there are to ask for, and where: the built-in zoo, or the folders in
+/// `CLOCKWORK_MODEL_DIR`.
+fn catalogue() -> Result<String, Failure> {
+    let Some(dir) = std::env::var_os("CLOCKWORK_MODEL_DIR").filter(|dir| !dir.is_empty()) else {
+        return Ok(format!("{} models in <built-in>", zoo::names().count()));
+    };
+    let dir = PathBuf::from(dir);
+    let unreadable = |source| UnreadableModels { dir: dir.clone(), source };
+    let entries = std::fs::read_dir(&dir).map_err(unreadable)?;
+    let is_model = |folder: PathBuf| {
+        ["model.clockwork_params", "manifest.json"].iter().any(|file| folder.join(file).exists())
+    };
+    let models = entries.flatten().filter(|entry| is_model(entry.path())).count();
+    Ok(format!("{models} models in {}", dir.display()))
+}
+
+/// The folder of models cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("CLOCKWORK_MODEL_DIR is `{}`, which cannot be read: unset it for the built-in models", dir.display())]
+struct UnreadableModels {
+    dir: PathBuf,
+    source: std::io::Error,
+}
+
+/// Writes the summary of a run.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_json(path: &PathBuf, report: &Report) -> Result<(), Failure> {
+    serde_json::to_writer_pretty(File::create(path)?, report)?;
+    Ok(())
+}

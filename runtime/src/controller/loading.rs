@@ -1,0 +1,161 @@
+//! Models on their way in: from a client's wish through the workers' answers to the response.
+
+use clockwork_wire::{
+    ActionId, ClientId, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded, Nanos, Span,
+    Status, WorkerId,
+};
+
+use super::catalog::{Group, Job};
+use super::machine::Controller;
+use crate::net::{Answer, Command};
+use crate::telemetry::describe::{
+    LoadActionText, LoadRequestText, LoadResponseText, LoadResultText,
+};
+
+impl Controller {
+    /// A client wants a model: every worker that is there loads it.
+    pub(super) fn load_requested(&mut self, now: Nanos, client: ClientId, request: LoadRequest) {
+        if let Some(startup) = &mut self.startup {
+            if !startup.takes_loads() {
+                startup.early.push_back((client, request));
+                return;
+            }
+            self.print(format!("Client  --> {}", LoadRequestText(&request)));
+        }
+        self.load_activity(now);
+        let workers: Vec<WorkerId> = self.fleet.known().collect();
+        if workers.is_empty() {
+            let message = "no worker is connected; try again when one is".to_owned();
+            self.load_failed(client, &request, Status::WORKER_LOST, message);
+            return;
+        }
+        let first = self.catalog.reserve(request.copies);
+        let group = Group { first, copies: request.copies, name: request.name.clone() };
+        self.begin_load(Some((client, request)), group, &workers);
+    }
+
+    /// Orders a group of workers to load a model.
+    pub(super) fn begin_load(
+        &mut self,
+        asked: Option<(ClientId, LoadRequest)>,
+        group: Group,
+        workers: &[WorkerId],
+    ) {
+        let id = self.load_id();
+        let most = self.options.controller.loads_in_flight;
+        for &worker in workers {
+            let order = self.load_order(id, &group);
+            if let Some(order) = self.fleet.at(worker).load(order, most) {
+                self.send_load(worker, order);
+            }
+        }
+        let waiting = workers.to_vec();
+        self.catalog.begin(Job { asked, group, id, waiting, done: Vec::new() });
+    }
+
+    fn send_load(&mut self, worker: WorkerId, order: LoadModel) {
+        if self.startup.is_some() {
+            self.print(format!("Worker <--  {}", LoadActionText(&order)));
+        }
+        self.command(worker, Command::LoadModel(order));
+    }
+
+    /// A worker answered a load.
+    pub(super) fn loaded(&mut self, now: Nanos, worker: WorkerId, loaded: ModelLoaded) {
+        if self.startup.is_some() {
+            let text = LoadResultText { loaded: &loaded, with_duration: false };
+            self.print(format!("Worker  --> {text}"));
+        }
+        let most = self.options.controller.loads_in_flight;
+        if let Some(next) = self.fleet.at(worker).loaded(loaded.id, most) {
+            self.send_load(worker, next);
+        }
+        self.load_activity(now);
+        if let Some(job) = self.catalog.answer(worker, loaded) {
+            self.finish_load(now, job);
+        }
+    }
+
+    /// A worker that is gone answers nothing more.
+    pub(super) fn load_lost(&mut self, now: Nanos, worker: WorkerId, id: ActionId, group: &Group) {
+        let lost = ModelLoaded {
+            id,
+            status: Status::WORKER_LOST,
+            message: format!("worker {worker} was lost while it loaded the model"),
+            model: group.first,
+            copies: group.copies,
+            profile: None,
+            duration: Span::ZERO,
+        };
+        if let Some(job) = self.catalog.answer(worker, lost) {
+            self.finish_load(now, job);
+        }
+    }
+
+    /// Every worker has answered: the model is served where it could be loaded.
+    fn finish_load(&mut self, now: Nanos, job: Job) {
+        let mut served = None;
+        for (worker, loaded) in &job.done {
+            let Some(profile) = loaded.profile.as_ref().filter(|_| loaded.status.is_ok()) else {
+                continue;
+            };
+            let first = served.get_or_insert_with(|| profile.clone());
+            if (first.input_size, first.output_size) != (profile.input_size, profile.output_size) {
+                tracing::warn!(
+                    worker = worker.get(), model = %job.group.name,
+                    "left out: its inputs or outputs differ in size from the first worker's"
+                );
+                continue;
+            }
+            self.catalog.add(&job.group, profile);
+            let copies = (0..job.group.copies).map(|copy| LoadedModel {
+                model: ModelId::new(job.group.first.get() + copy),
+                profile: profile.clone(),
+            });
+            if let Some(state) = &mut self.fleet.at(*worker).state {
+                state.models.extend(copies);
+            }
+            if self.startup.is_none() {
+                self.introduce_group(now, *worker, &job.group, profile);
+            }
+        }
+        let Some((client, request)) = job.asked else { return };
+        match served {
+            Some(profile) => {
+                let response = LoadResponse {
+                    id: request.id,
+                    status: Status::OK,
+                    message: String::new(),
+                    model: job.group.first,
+                    copies: job.group.copies,
+                    input_size: profile.input_size,
+                    output_size: profile.output_size,
+                };
+                self.respond_load(client, response);
+            }
+            None => {
+                let (_, first) = &job.done[0];
+                self.load_failed(client, &request, first.status, first.message.clone());
+            }
+        }
+    }
+
+    fn load_failed(
+        &mut self,
+        client: ClientId,
+        request: &LoadRequest,
+        status: Status,
+        message: String,
+    ) {
+        let response =
+            LoadResponse { id: request.id, status, message, ..LoadResponse::default() };
+        self.respond_load(client, response);
+    }
+
+    fn respond_load(&mut self, client: ClientId, response: LoadResponse) {
+        if self.startup.is_some() {
+            self.print(format!("Client <--  {}", LoadResponseText(&response)));
+        }
+        self.answer(client, Answer::Load(response));
+    }
+}
