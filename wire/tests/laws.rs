@@ -34,8 +34,12 @@ proptest! {
         for request in &infers {
             encoder.infer(request, &payload(request.input.len));
         }
-        loads.iter().for_each(|load| encoder.load(load));
-        lists.iter().for_each(|&id| encoder.list(id));
+        for load in &loads {
+            encoder.load(load);
+        }
+        for &id in &lists {
+            encoder.list(id);
+        }
         prop_assert_eq!(encoder.is_empty(), infers.len() + loads.len() + lists.len() == 0);
         let frame = Frame::of(FrameKind::Requests, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
@@ -59,11 +63,15 @@ proptest! {
         for response in &infers {
             encoder.infer(response, &payload(response.output_len));
         }
-        loads.iter().for_each(|load| encoder.load(load));
+        for load in &loads {
+            encoder.load(load);
+        }
         for Listing { id, status, models } in &listings {
             encoder.listing(*id, *status, models);
         }
-        credits.into_iter().for_each(|credits| encoder.credits(credits));
+        if let Some(credits) = credits {
+            encoder.credits(credits);
+        }
         let frame = Frame::of(FrameKind::Responses, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
         let read = Responses::decode(&frame.header, frame.body_len(), &LIMITS).unwrap();
@@ -90,9 +98,15 @@ proptest! {
             let inputs: Vec<_> = inputs.collect();
             encoder.action(action, sizes, *encoding, inputs.iter().map(Vec::as_slice));
         }
-        loads.iter().for_each(|load| encoder.load_model(load));
-        cancels.iter().for_each(|&id| encoder.cancel(id));
-        queries.iter().for_each(|&id| encoder.query_state(id));
+        for load in &loads {
+            encoder.load_model(load);
+        }
+        for &id in &cancels {
+            encoder.cancel(id);
+        }
+        for &id in &queries {
+            encoder.query_state(id);
+        }
         let frame = Frame::of(FrameKind::Actions, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
         let read = Actions::decode(&frame.header, frame.body_len(), &LIMITS).unwrap();
@@ -119,9 +133,15 @@ proptest! {
         for result in &results {
             encoder.result(result, &payload(result.output_len));
         }
-        loaded.iter().for_each(|loaded| encoder.model_loaded(loaded));
-        replies.iter().for_each(|&(id, cancelled)| encoder.cancel_reply(id, cancelled));
-        states.iter().for_each(|(query, state)| encoder.state(*query, state));
+        for loaded in &loaded {
+            encoder.model_loaded(loaded);
+        }
+        for &(id, cancelled) in &replies {
+            encoder.cancel_reply(id, cancelled);
+        }
+        for (query, state) in &states {
+            encoder.state(*query, state);
+        }
         let frame = Frame::of(FrameKind::Results, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
         let read = Results::decode(&frame.header, frame.body_len(), &LIMITS).unwrap();

@@ -76,7 +76,9 @@ pub fn requests(data: &[u8]) -> bool {
         assert!(load.name.len() <= NAME_MAX && (1..=COPIES_MAX).contains(&load.copies));
         encoder.load(load);
     }
-    requests.lists.iter().for_each(|&id| encoder.list(id));
+    for &id in &requests.lists {
+        encoder.list(id);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Requests::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     assert!(again.infers().eq(requests.infers()));
@@ -103,7 +105,9 @@ pub fn responses(data: &[u8]) -> bool {
         assert!(listing.models.iter().all(|model| model.name.len() <= NAME_MAX));
         encoder.listing(listing.id, listing.status, &listing.models);
     }
-    responses.credits.into_iter().for_each(|credits| encoder.credits(credits));
+    if let Some(credits) = responses.credits {
+        encoder.credits(credits);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Responses::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     assert!(again.infers().eq(responses.infers()));
@@ -132,12 +136,16 @@ pub fn actions(data: &[u8]) -> bool {
         assert!(load.name.len() <= NAME_MAX && (1..=COPIES_MAX).contains(&load.copies));
         encoder.load_model(load);
     }
-    actions.cancels.iter().for_each(|&id| encoder.cancel(id));
-    actions.queries.iter().for_each(|&id| encoder.query_state(id));
+    for &id in &actions.cancels {
+        encoder.cancel(id);
+    }
+    for &id in &actions.queries {
+        encoder.query_state(id);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Actions::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     let all = |actions: &Actions<'_>| -> Vec<_> {
-        actions.actions().map(|m| (m.action, Vec::from_iter(m.sizes), m.encoding)).collect()
+        actions.actions().map(|m| (m.action, m.sizes.collect::<Vec<_>>(), m.encoding)).collect()
     };
     assert_eq!(all(&again), all(&actions));
     assert_eq!((again.loads, again.cancels), (actions.loads, actions.cancels));
@@ -163,7 +171,9 @@ pub fn results(data: &[u8]) -> bool {
         );
         encoder.model_loaded(loaded);
     }
-    results.cancel_replies.iter().for_each(|&(id, cancelled)| encoder.cancel_reply(id, cancelled));
+    for &(id, cancelled) in &results.cancel_replies {
+        encoder.cancel_reply(id, cancelled);
+    }
     for (query, state) in &results.states {
         assert!(state.models.is_sorted_by_key(|model| model.model));
         assert!(size_of_val(state.models.as_slice()) <= 4 << 20);
