@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ci;
 mod codegen;
 
 #[derive(Parser)]
@@ -16,6 +17,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Runs everything that must pass before a change lands
+    #[command(after_help = ci::help())]
+    Ci,
     /// Writes the wire's generated code from its schema (needs `--features codegen`)
     Codegen {
         /// Only compare; fail if the checked-in code is stale
@@ -26,6 +30,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
+        Chore::Ci => ci::run(),
         Chore::Codegen { check } => codegen::run(check),
     };
     match outcome {

@@ -1,8 +1,8 @@
 //! Models on their way in: from a client's wish through the workers' answers to the response.
 
 use clockwork_wire::{
-    ActionId, ClientId, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded, Nanos, Span,
-    Status, WorkerId,
+    ActionId, ClientId, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
+    Nanos, Span, Status, WorkerId,
 };
 
 use super::catalog::{Group, Job};
@@ -147,8 +147,7 @@ impl Controller {
         status: Status,
         message: String,
     ) {
-        let response =
-            LoadResponse { id: request.id, status, message, ..LoadResponse::default() };
+        let response = LoadResponse { id: request.id, status, message, ..LoadResponse::default() };
         self.respond_load(client, response);
     }
 

@@ -17,6 +17,6 @@ mod startup;
 mod workers;
 
 pub use machine::{Controller, Options};
-pub use serve::{ServeError, ServeOptions, serve};
 pub use message::{Input, Output};
+pub use serve::{ServeError, ServeOptions, serve};
 pub use startup::Startup;

@@ -146,9 +146,8 @@ fn show_scheduler(config: &Config, tell: &mut impl FnMut(&str)) {
 
 fn open_port(config: &Config) -> Result<Listener, ServeError> {
     let text = &config.controller.address;
-    let address = text
-        .parse()
-        .map_err(|source| ServeError::Address { address: text.clone(), source })?;
+    let address =
+        text.parse().map_err(|source| ServeError::Address { address: text.clone(), source })?;
     Ok(Listener::adopt(rt::listen(SocketAddr::new(address, config.controller.port))?)?)
 }
 
@@ -193,8 +192,7 @@ impl Serving {
         let clients = Hub::new(bell.local(), settings.clone());
         let token = config.network.token.clone();
         let greeting = Hello { epoch, credits, ..hello(Role::Controller) };
-        let admitting = admit(token.clone(), greeting, config.controller.max_clients);
-        let accepting = clients.accept(listener, admitting);
+        let accepting = clients.accept(listener, admit(token.clone(), greeting));
         let hubs = Hub::new(bell.local(), settings);
         let session = SessionId::new(clock::now().get());
         let greeting = Hello { epoch, session, token, ..hello(Role::Controller) };
@@ -323,11 +321,7 @@ impl Serving {
         }
     }
 
-    fn client_event(
-        &mut self,
-        now: Nanos,
-        event: Event<crate::net::Ask<clockwork_wire::Payload>>,
-    ) {
+    fn client_event(&mut self, now: Nanos, event: Event<crate::net::Ask<clockwork_wire::Payload>>) {
         match event {
             Event::Up { link, .. } => {
                 let client = ClientId::new(self.clients_seen);
@@ -360,17 +354,15 @@ impl Serving {
     }
 }
 
-/// Decides on clients: the token must be right and there must be room.
+/// Decides on clients: the token must be right.
 fn admit(
     token: String,
     greeting: Hello,
-    most: u32,
 ) -> impl FnMut(&Hello, SocketAddr) -> Result<Hello, String> {
     move |theirs, _| {
         if theirs.token != token {
             return Err("the token is wrong: set network.token to the controller's".into());
         }
-        let _ = most;
         Ok(Hello { session: theirs.session, ..greeting.clone() })
     }
 }

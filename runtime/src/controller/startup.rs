@@ -44,7 +44,13 @@ enum Bounced {
 
 impl Startup {
     pub(super) fn new(patience: Span, bounce_after: Span) -> Self {
-        Self { stage: Stage::Querying, patience, bounce_after, early: VecDeque::new(), bounced: VecDeque::new() }
+        Self {
+            stage: Stage::Querying,
+            patience,
+            bounce_after,
+            early: VecDeque::new(),
+            bounced: VecDeque::new(),
+        }
     }
 
     /// Whether requests for models are taken.
@@ -94,7 +100,9 @@ impl Controller {
                 if now >= *last + patience.scale(0.5) {
                     *warned = true;
                     let rest = (*last + patience - now).as_secs_f64();
-                    self.print(format!("(Startup-5) LoadModelStage ending in {rest:.0} seconds..."));
+                    self.print(format!(
+                        "(Startup-5) LoadModelStage ending in {rest:.0} seconds..."
+                    ));
                 }
             }
             Stage::Querying | Stage::Awaiting | Stage::Loading { .. } => {}
