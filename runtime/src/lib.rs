@@ -17,3 +17,4 @@ pub mod rt;
 pub mod shutdown;
 pub mod skew;
 pub mod telemetry;
+pub mod worker;

@@ -14,7 +14,7 @@ use crate::rt::Panicked;
 pub struct LinkId(u64);
 
 impl LinkId {
-    pub(super) const fn new(number: u64) -> Self {
+    pub(crate) const fn new(number: u64) -> Self {
         Self(number)
     }
 }

@@ -57,7 +57,7 @@ impl From<&NetworkConfig> for Settings {
             ping: network.ping,
             silence: network.silence,
             outbox_bytes: size(network.max_waiting),
-            bulk_bytes: size(network.max_waiting_bulk),
+            bulk_bytes: network.max_waiting_bulk,
             unclaimed_bytes: size(network.max_unclaimed),
             pairing: network.pairing,
         }

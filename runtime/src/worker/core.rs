@@ -1,0 +1,212 @@
+//! The worker's core: its turns.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use clockwork_executor::{Input, Inputs, Output, Worker, WorkerConfig};
+use clockwork_wire::{
+    Action, ActionId, ActionKind, ActionResult, ClockOffset, Nanos, Span, Status,
+};
+
+use super::console::Console;
+use super::gate::{Entry, Gate, busy};
+use super::kept::{Kept, Outcome};
+use super::resolver::Resolver;
+use super::{Options, WorkerError};
+use crate::clock;
+use crate::net::{Command, Event, Hub, LinkId, Part, Peer, Report, Settings, WorkerSide};
+use crate::rt::{self, Listener, TurnBell};
+use crate::shutdown::Shutdown;
+
+/// Everything that one core of a worker owns.
+struct Core {
+    worker: Worker,
+    hub: Hub<WorkerSide>,
+    gate: Rc<RefCell<Gate>>,
+    kept: Kept,
+    resolver: Resolver,
+    console: Console,
+}
+
+/// Serves controllers until `shutdown`.
+pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), WorkerError> {
+    let bell = TurnBell::new();
+    let listener = Listener::adopt(options.listener).map_err(WorkerError::Listener)?;
+    let network = &options.config.network;
+    let devices = (options.devices)(bell.foreign().ringer()).map_err(WorkerError::Devices)?;
+    let resolver = Resolver::start(options.library, bell.foreign());
+    let mut core = Core {
+        worker: Worker::new(rules(&options.config.executor), devices),
+        hub: Hub::new(bell.local(), Settings::from(network)),
+        gate: Rc::new(RefCell::new(Gate::new(&network.token))),
+        kept: Kept::new(count(options.config.worker.results_kept)),
+        resolver: resolver.map_err(WorkerError::Resolver)?,
+        console: Console::new(options.console, options.config.worker.report_interval),
+    };
+    core.console.listening(listener.address());
+    let gate = Rc::clone(&core.gate);
+    let accepting =
+        core.hub.accept(listener, move |hello, address| gate.borrow().admit(hello, address));
+    let (wish, wake) = (shutdown.wait(), bell.local());
+    let watching = rt::spawn(async move {
+        wish.await;
+        wake.notify();
+    });
+    while !shutdown.is_wanted() {
+        bell.wait(core.next_wakeup()).await;
+        core.turn(clock::now());
+    }
+    accepting.cancel().await;
+    watching.cancel().await;
+    core.stop(&bell).await;
+    Ok(())
+}
+
+impl Core {
+    /// One turn: everything that has arrived, everything that is due, one write.
+    fn turn(&mut self, now: Nanos) {
+        while let Some(event) = self.hub.next() {
+            self.take_in(now, event);
+        }
+        while let Some((id, source)) = self.resolver.next() {
+            self.worker.handle(now, Input::Resolved { id, source });
+        }
+        while let Some(output) = self.worker.poll(now) {
+            self.give_out(output);
+        }
+        self.summarise(now);
+        self.hub.flush();
+    }
+
+    fn take_in(&mut self, now: Nanos, event: Event<Command<Inputs>>) {
+        match event {
+            Event::Up { link, peer } => self.come(now, link, &peer),
+            Event::Heard { link, message, .. } if self.holder() == Some(link) => {
+                self.obey(now, link, message);
+            }
+            // From a controller that has been replaced meanwhile; outputs have no time limit.
+            Event::Heard { .. } | Event::Dropped { .. } => {}
+            Event::Down { link, .. } => {
+                if self.gate.borrow_mut().leave(link) {
+                    self.console.controller_left();
+                }
+            }
+        }
+    }
+
+    fn come(&mut self, now: Nanos, link: LinkId, peer: &Peer) {
+        let entry = self.gate.borrow_mut().enter(link, peer);
+        match entry {
+            Entry::Busy(holder) => return self.hub.close(link, busy(holder)),
+            Entry::Replaces(old) => self.hub.close(old, "its controller has connected anew"),
+            Entry::Granted => {}
+        }
+        self.console.controller_came(now, self.worker.counters());
+        for outcome in self.kept.resume(peer.hello.session, peer.hello.last_applied) {
+            self.send_result(outcome);
+        }
+    }
+
+    fn obey(&mut self, now: Nanos, link: LinkId, command: Command<Inputs>) {
+        match command {
+            Command::LoadModel(load) => {
+                self.console.load_received(&load);
+                self.worker.handle(now, Input::LoadModel(load));
+            }
+            Command::Action { action, inputs } => self.act(now, action, inputs),
+            Command::Cancel(id) => self.worker.handle(now, Input::Cancel { id }),
+            Command::Query(query) => self.tell_state(link, query),
+        }
+    }
+
+    fn act(&mut self, now: Nanos, action: Action, inputs: Inputs) {
+        let announced = inputs.sizes.iter().any(|size| *size > 0);
+        if matches!(action.kind, ActionKind::Infer { .. }) {
+            self.console.infer_received(announced);
+        }
+        if announced && inputs.body.is_empty() {
+            // The controller gave up sending the inputs, because it was too late for them.
+            let result = ActionResult::refused(&action, Status::SEND_LATE, now);
+            return self.send_result(Outcome::Action(result, Part::empty()));
+        }
+        self.worker.handle(now, Input::Action { action, inputs });
+    }
+
+    fn tell_state(&mut self, link: LinkId, query: ActionId) {
+        let state = self.worker.state();
+        self.console.queried(query, &state);
+        self.hub.send(link, Report::State { query, state });
+    }
+
+    fn give_out(&mut self, output: Output) {
+        match output {
+            Output::Result { result, output } => {
+                self.send_result(Outcome::Action(result, Part::from(output)));
+            }
+            Output::ModelLoaded(loaded) => {
+                self.console.load_done(&loaded);
+                self.send_result(Outcome::Model(loaded));
+            }
+            Output::Resolve { id, name } => self.resolver.ask(id, name),
+            Output::CancelReply { id, cancelled } => {
+                if let Some(link) = self.holder() {
+                    self.hub.send(link, Report::CancelReply { id, cancelled });
+                }
+            }
+        }
+    }
+
+    /// Sends a result to whoever holds the worker, and keeps it until it is acknowledged.
+    fn send_result(&mut self, outcome: Outcome) {
+        let frame = self.holder().and_then(|link| {
+            self.hub.acknowledged(link).into_iter().for_each(|a| self.kept.acknowledge(a));
+            self.hub.send(link, outcome.clone().into())
+        });
+        self.kept.keep(frame, outcome);
+    }
+
+    fn summarise(&mut self, now: Nanos) {
+        let skew = self.holder().and_then(|link| self.hub.skew(link));
+        let offset = skew.and_then(|skew| skew.offset()).unwrap_or(ClockOffset::SAME);
+        self.console.summarise(now, self.worker.counters(), offset);
+    }
+
+    fn holder(&self) -> Option<LinkId> {
+        self.gate.borrow().holder()
+    }
+
+    fn next_wakeup(&self) -> Option<Nanos> {
+        [self.worker.next_wakeup(), self.console.next_summary()].into_iter().flatten().min()
+    }
+
+    /// Lets what is under way end, cancels what waits, and sends the results.
+    async fn stop(mut self, bell: &TurnBell) {
+        self.gate.borrow_mut().close();
+        let until = clock::now() + STOP_WITHIN;
+        self.worker.shutdown(clock::now());
+        self.turn(clock::now());
+        while self.worker.counters().pending() > 0 && clock::now() < until {
+            bell.wait(Some(self.next_wakeup().map_or(until, |at| at.min(until)))).await;
+            self.turn(clock::now());
+        }
+        self.hub.shutdown(STOP_WITHIN).await;
+    }
+}
+
+/// What the configuration allows a worker.
+fn rules(config: &clockwork_config::ExecutorConfig) -> WorkerConfig {
+    WorkerConfig {
+        host_io_pool: config.host_io_pool_size,
+        allow_zero_size_inputs: config.allow_zero_size_inputs,
+        queue_max: count(config.max_actions),
+        models_max: count(config.max_models),
+    }
+}
+
+fn count(count: u32) -> usize {
+    usize::try_from(count).expect("a count fits the address space")
+}
+
+/// How long a worker that was asked to end waits for its devices, and then for its controller to
+/// take the results.
+const STOP_WITHIN: Span = Span::from_secs(2);

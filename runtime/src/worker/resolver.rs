@@ -1,0 +1,81 @@
+//! Looks for models, away from the worker's core: it reads files.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::{io, thread};
+
+use clockwork_executor::ModelSource;
+use clockwork_executor::zoo::Library;
+use clockwork_wire::ActionId;
+
+use crate::rt::Doorbell;
+
+/// A model that was looked for: who asked, and the model or in words why there is none.
+pub(super) type Resolved = (ActionId, Result<ModelSource, String>);
+
+/// The thread that looks for models, one after the other. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    asked: mpsc::Sender<(ActionId, String)>,
+    found: mpsc::Receiver<Resolved>,
+}
+
+impl Resolver {
+    /// Starts the thread; it rings `bell` for every answer.
+    pub(super) fn start(library: Library, bell: Doorbell) -> io::Result<Self> {
+        let (asked, asks) = mpsc::channel::<(ActionId, String)>();
+        let (tell, found) = mpsc::channel();
+        thread::Builder::new().name("models".into()).spawn(move || {
+            for (id, name) in asks {
+                if tell.send((id, resolve(&library, &name))).is_err() {
+                    return;
+                }
+                bell.ring();
+            }
+        })?;
+        Ok(Self { asked, found })
+    }
+
+    /// Asks for a model by name; [`Resolver::next`] gives the answer later.
+    pub(super) fn ask(&self, id: ActionId, name: String) {
+        self.asked.send((id, name)).expect("the thread lives as long as this");
+    }
+
+    /// The next answer, if there is one.
+    pub(super) fn next(&self) -> Option<Resolved> {
+        self.found.try_recv().ok()
+    }
+}
+
+/// A model file that no code foresaw costs its own load, not the thread.
+fn resolve(library: &Library, name: &str) -> Result<ModelSource, String> {
+    catch_unwind(AssertUnwindSafe(|| library.resolve(name)))
+        .unwrap_or_else(|_| Err(format!("reading the model `{name}` failed unexpectedly")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rt::{Options, run};
+
+    #[test]
+    fn every_question_is_answered_in_order() {
+        run(&Options::default(), async {
+            let bell = Doorbell::new();
+            let resolver = Resolver::start(Library::new(Vec::new(), true), bell.clone()).unwrap();
+            let id = |counter| ActionId { counter, ..ActionId::default() };
+            resolver.ask(id(1), "resnet50_v2".into());
+            resolver.ask(id(2), "no_such_model".into());
+            let mut answers = Vec::new();
+            while answers.len() < 2 {
+                match resolver.next() {
+                    Some(answer) => answers.push(answer),
+                    None => bell.wait().await,
+                }
+            }
+            assert!(answers[0].0 == id(1) && answers[0].1.is_ok());
+            assert!(answers[1].0 == id(2) && answers[1].1.is_err());
+        })
+        .unwrap();
+    }
+}
