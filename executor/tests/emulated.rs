@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use clockwork_executor::emulated::{Deviation, Emulated, Jitter};
-use clockwork_executor::{Completion, Device, DeviceSpec, Inputs, ModelSource, Operation, zoo};
+use clockwork_executor::{
+    Completion, Device, DeviceSpec, Fault, Inputs, ModelSource, Operation, zoo,
+};
 use clockwork_wire::{ActionId, BatchSize, Interval, ModelId, Nanos, Pages, Payload, Span};
 
 const MODEL: ModelId = ModelId::new(0);
@@ -87,4 +89,20 @@ fn jitter_moves_every_duration_and_the_same_seed_moves_it_alike() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
     assert!(!run(1).contains(&Span::new(3_322_000)));
+}
+
+#[test]
+fn what_hung_goes_on_where_it_stopped_and_what_came_meanwhile_begins() {
+    let exec = Span::new(3_322_000);
+    let at = |ms| Nanos::ZERO + Span::from_millis(ms);
+    let mut device = device(Deviation::default());
+    infer(&mut device, at(1), 1, 0);
+    device.inject(at(2), Fault::Hang);
+    assert!(device.next_wakeup().is_none() && device.poll(at(50)).is_none());
+    infer(&mut device, at(30), 2, 0);
+    load(&mut device, at(40));
+    device.inject(at(100), Fault::None);
+    let ends: Vec<_> = all(&mut device).iter().map(|done| done.exec.end).collect();
+    let first = at(99) + exec; // a millisecond was over when it stopped
+    assert_eq!(ends, [first, first + exec, at(100) + Span::new(8_372_000)]);
 }

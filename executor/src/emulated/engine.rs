@@ -66,23 +66,40 @@ impl Engine {
         self.jobs.pop_front().map(Timed::complete)
     }
 
-    /// Goes on after nothing moved from `since` until `now`.
+    /// Goes on after nothing moved from `since` until `now`: what was under way has as much left as
+    /// it had, and what was given to the engine meanwhile begins.
     pub(super) fn resume(&mut self, since: Nanos, now: Nanos) {
-        let pause = now - since;
-        let shift = |at: Nanos| if at > since { at + pause } else { at };
+        let (mut free_at, mut copied_at) = (now, now);
         for timed in &mut self.jobs {
-            timed.exec_begin = shift(timed.exec_begin);
-            timed.exec_end = shift(timed.exec_end);
-            timed.copied_at = shift(timed.copied_at);
+            timed.resume(since, now, free_at, copied_at);
+            free_at = free_at.max(timed.exec_end);
+            copied_at = copied_at.max(timed.copied_at);
         }
-        if let Some(last) = self.jobs.back() {
-            self.free_at = last.exec_end;
-            self.copied_at = last.copied_at;
+        if !self.jobs.is_empty() {
+            (self.free_at, self.copied_at) = (free_at, copied_at);
         }
     }
 }
 
 impl Timed {
+    /// Moves what did not happen between `since` and `now` behind `now` and the predecessor.
+    fn resume(&mut self, since: Nanos, now: Nanos, free_at: Nanos, copied_before: Nanos) {
+        let pause = now - since;
+        if self.exec_end < since {
+            if self.copied_at >= since {
+                self.copied_at += pause;
+            }
+            return;
+        }
+        if self.exec_begin < since {
+            self.exec_end += pause;
+        } else {
+            self.exec_begin = self.exec_begin.max(free_at);
+            self.exec_end = self.exec_begin + self.job.exec;
+        }
+        self.copied_at = self.exec_end.max(copied_before) + self.job.output;
+    }
+
     fn complete(self) -> Completion {
         let Self { job, at, exec_begin, exec_end, copied_at } = self;
         Completion {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clockwork_executor::{Fault, Input, Inputs, ModelSource, Output};
-use clockwork_wire::{ActionId, ActionKind, Encoding, GpuId, Status, Window};
+use clockwork_wire::{ActionId, ActionKind, ActionResult, Encoding, GpuId, Nanos, Status, Window};
 use proptest::prelude::*;
 
 use crate::rig::{Rig, at, batch, profile, spec, zeros};
@@ -51,6 +51,11 @@ struct Run {
     rig: Rig,
     sent: Vec<ActionId>,
     results: BTreeMap<ActionId, Status>,
+    windows: BTreeMap<ActionId, Window>,
+    /// Per device and engine: when its last operation ended.
+    ends: BTreeMap<(GpuId, bool), Nanos>,
+    /// A device that hung may begin late what it was given in time.
+    has_hung: bool,
 }
 
 impl Run {
@@ -62,6 +67,7 @@ impl Run {
                 let mut action = self.rig.action(kind, model, window);
                 action.gpu = GpuId::new(gpu);
                 self.sent.push(action.id);
+                self.windows.insert(action.id, window);
                 let body = zeros(&sizes);
                 let inputs = Inputs { body, sizes, encoding: Encoding::Raw };
                 self.rig.handle(Input::Action { action, inputs });
@@ -88,6 +94,7 @@ impl Run {
                 self.rig.handle(Input::Resolved { id, source });
             }
             Step::Inject(gpu, fault) => {
+                self.has_hung |= fault == Fault::Hang;
                 self.rig.worker.inject(at(self.rig.now), GpuId::new(gpu), fault);
             }
             Step::Turn => self.turn(),
@@ -104,7 +111,20 @@ impl Run {
             if let Output::Result { result, .. } = output {
                 let before = self.results.insert(result.id, result.status);
                 assert_eq!(before, None, "action {} has two results", result.id);
+                if result.status.is_ok() {
+                    self.check(&result);
+                }
             }
+        }
+    }
+
+    /// Each engine of a device does one thing at a time, and begins it in its window.
+    fn check(&mut self, result: &ActionResult) {
+        let engine = (result.gpu, matches!(result.kind, ActionKind::Infer { .. }));
+        let last = self.ends.insert(engine, result.exec.end);
+        assert!(last.is_none_or(|end| end <= result.exec.begin), "{result:?} overlaps");
+        if let Some(window) = self.windows.get(&result.id).filter(|_| !self.has_hung) {
+            assert!(window.contains(result.exec.begin), "{result:?} is outside {window:?}");
         }
     }
 
@@ -132,7 +152,14 @@ proptest! {
         spec.io_pool = 1_024;
         let mut rig = Rig::with_spec(2, &spec);
         rig.load_model(0, 3, profile("m", 2));
-        let mut run = Run { rig, sent: Vec::new(), results: BTreeMap::new() };
+        let mut run = Run {
+            rig,
+            sent: Vec::new(),
+            results: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            has_hung: false,
+        };
         for (step, pause) in steps {
             run.take(step);
             run.rig.now += pause;

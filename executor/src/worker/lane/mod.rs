@@ -1,14 +1,16 @@
 //! One device of a worker with everything that waits for it.
 
+mod transfer;
+
 use std::collections::VecDeque;
 
 use clockwork_wire::{
-    ActionId, ActionKind, ActionResult, DeviceState, GpuId, Interval, ModelId, Nanos, Pages,
-    Payload, Span, Status,
+    ActionId, ActionKind, ActionResult, DeviceState, GpuId, Nanos, Pages, Status,
 };
 
+use self::transfer::Transfer;
 use super::residency::Residency;
-use super::task::{Running, Task, Ticket, late};
+use super::task::{Running, Task, Ticket};
 use crate::pool::RingPool;
 use crate::queue::Queue;
 use crate::{Completion, Device, Fault, Operation, Output};
@@ -37,16 +39,6 @@ pub(crate) struct Lane {
     residency: Residency,
     io: RingPool,
     workspace: RingPool,
-}
-
-/// A LOAD or EVICT under way.
-#[derive(Debug)]
-enum Transfer {
-    /// It has made the weights unusable and waits for INFERs of that model to end, because pages
-    /// are never written or freed under a running operation.
-    Draining(Ticket),
-    /// The device copies weights.
-    Loading(Ticket),
 }
 
 /// Which queue may start its first task next.
@@ -233,86 +225,12 @@ impl Lane {
         Ok(())
     }
 
-    /// Begins the first waiting LOAD or EVICT, or refuses it.
-    fn start_transfer(&mut self, now: Nanos, at: Nanos, out: &mut Outbox) {
-        assert!(self.transfer.is_none(), "one LOAD or EVICT at a time");
-        let task = self.weights.pop().expect("a LOAD or EVICT waits");
-        let ticket = task.ticket();
-        if let Err(status) = self.admit_transfer(at, &task) {
-            out.push_back(ticket.refused(status));
-            return;
-        }
-        let model = ticket.action.model;
-        self.residency.retire(model);
-        if self.residency.is_executing(model) {
-            self.transfer = Some(Transfer::Draining(ticket));
-        } else {
-            self.carry_out(now, at, ticket, out);
-        }
-    }
-
-    fn admit_transfer(&mut self, at: Nanos, task: &Task) -> Result<(), Status> {
-        let model = task.action.model;
-        if at > task.action.window.latest {
-            return Err(late(task.action.kind));
-        }
-        match task.action.kind {
-            ActionKind::Evict if !self.residency.holds(model) => Err(Status::EVICT_ABSENT),
-            ActionKind::Load if !self.residency.reserve(model, task.pages) => {
-                Err(Status::INSUFFICIENT_CACHE)
-            }
-            ActionKind::Load | ActionKind::Evict => Ok(()),
-            ActionKind::Infer { .. } => unreachable!("the queue of transfers holds no INFER"),
-        }
-    }
-
-    /// Does a LOAD or EVICT whose model is not executing.
-    fn carry_out(&mut self, now: Nanos, at: Nanos, ticket: Ticket, out: &mut Outbox) {
-        let (id, model) = (ticket.action.id, ticket.action.model);
-        assert!(ticket.window().contains(at), "action {id} starts outside its window");
-        if ticket.action.kind == ActionKind::Evict {
-            self.forget(model);
-            self.transfer_over_at = at;
-            let exec = Interval { begin: at, end: at, duration: Span::ZERO };
-            let mut result = ActionResult::refused(&ticket.action, Status::OK, ticket.received);
-            result.exec = exec;
-            out.push_back(Output::Result { result, output: Payload::EMPTY });
-        } else {
-            let pages = self.residency.pages(model).to_vec();
-            self.device.start(now, at, id, model, Operation::Load { pages });
-            self.transfer = Some(Transfer::Loading(ticket));
-        }
-    }
-
-    /// Drops a model that is not executing from the device.
-    fn forget(&mut self, model: ModelId) {
-        self.device.evict(model);
-        self.residency.release(model);
-    }
-
     /// Takes in what the device has completed.
     fn complete(&mut self, now: Nanos, completion: Completion, out: &mut Outbox) {
-        let loading = matches!(&self.transfer, Some(Transfer::Loading(load))
-            if load.action.id == completion.id);
-        if loading {
-            self.complete_load(now, completion, out);
-        } else {
-            self.complete_infer(now, completion, out);
+        match self.take_load(completion.id) {
+            Some(ticket) => self.complete_load(now, &ticket, completion, out),
+            None => self.complete_infer(now, completion, out),
         }
-    }
-
-    fn complete_load(&mut self, now: Nanos, completion: Completion, out: &mut Outbox) {
-        let Some(Transfer::Loading(ticket)) = self.transfer.take() else {
-            unreachable!("the caller has seen a LOAD under way")
-        };
-        let model = ticket.action.model;
-        self.transfer_over_at = self.device_time(now, completion.exec.end);
-        if completion.status.is_ok() {
-            self.residency.publish(model);
-        } else {
-            self.forget(model);
-        }
-        out.push_back(result(&ticket, completion));
     }
 
     fn complete_infer(&mut self, now: Nanos, completion: Completion, out: &mut Outbox) {
@@ -329,26 +247,6 @@ impl Lane {
         self.residency.end_infer(model);
         out.push_back(result(&running.ticket, completion));
         self.resume_transfer(now, over_at, model, out);
-    }
-
-    /// Goes on with a LOAD or EVICT that waited for the last INFER of `model`.
-    fn resume_transfer(&mut self, now: Nanos, at: Nanos, model: ModelId, out: &mut Outbox) {
-        let drained = matches!(&self.transfer, Some(Transfer::Draining(waiting))
-            if waiting.action.model == model);
-        if !drained || self.residency.is_executing(model) {
-            return;
-        }
-        let Some(Transfer::Draining(ticket)) = self.transfer.take() else {
-            unreachable!("the caller has seen it drain")
-        };
-        if at > ticket.window().latest {
-            // It has touched nothing yet, so the weights are as good as before.
-            self.residency.publish(model);
-            self.transfer_over_at = at;
-            out.push_back(ticket.refused(late(ticket.action.kind)));
-        } else {
-            self.carry_out(now, at, ticket, out);
-        }
     }
 }
 
