@@ -1,0 +1,44 @@
+//! Why a client ends without having done its work.
+
+use clockwork_wire::Status;
+use clockwork_wire::codec::NAME_MAX;
+
+/// Why a client ends without having done its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The controller's address makes no sense or names no host.
+    #[error("cannot find the controller `{address}` (HOST:PORT): {cause}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A model's name is too long to be sent.
+    #[error("the model name `{0}` is too long: allowed are {NAME_MAX} bytes")]
+    Name(String),
+    /// The controller did not load a model.
+    #[error("cannot load {copies} copies of model `{name}`: status {status}: {message}")]
+    Load {
+        /// The model.
+        name: String,
+        /// How many copies were asked for.
+        copies: u32,
+        /// The controller's answer.
+        status: Status,
+        /// The controller's words.
+        message: String,
+    },
+    /// The controller does not list its models.
+    #[error("the controller does not list its models: status {0}")]
+    List(Status),
+    /// The controller answers what was not asked.
+    #[error("the controller broke the protocol: {0}")]
+    Protocol(String),
+    /// The connection broke.
+    #[error("lost the controller: {0}")]
+    Lost(String),
+    /// The system gave no thread.
+    #[error("cannot start a thread")]
+    Thread(#[from] std::io::Error),
+}

@@ -1,0 +1,129 @@
+//! What requests carry: made-up samples, drawn at random.
+
+use std::collections::BTreeMap;
+
+use clockwork_wire::{Encoding, InputSpec, Payload};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::net::Part;
+
+/// How requests carry their inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputMode {
+    /// They do not; somebody down the road makes inputs up.
+    Absent,
+    /// As the model takes them.
+    #[default]
+    Raw,
+    /// As one LZ4 block each.
+    Lz4,
+}
+
+/// Samples for every input size that the models have. A sample is made, and compressed, once; a
+/// request shares it.
+#[derive(Debug)]
+pub(super) struct InputPool {
+    mode: InputMode,
+    /// Samples per size.
+    count: u32,
+    random: Xoshiro256PlusPlus,
+    samples: BTreeMap<u32, Vec<(InputSpec, Part)>>,
+}
+
+impl InputPool {
+    /// A pool that holds `count` samples per size, at least 1.
+    pub(super) fn new(mode: InputMode, count: u32, seed: u64) -> Self {
+        // The workload's generators use the seed's other streams.
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed ^ SALT);
+        Self { mode, count, random, samples: BTreeMap::new() }
+    }
+
+    /// Makes the samples of a size, so that no request has to wait for them.
+    pub(super) fn prepare(&mut self, size: u32) {
+        if self.mode == InputMode::Absent || size == 0 || self.samples.contains_key(&size) {
+            return;
+        }
+        let samples = (0..self.count.max(1)).map(|_| self.sample(size)).collect();
+        self.samples.insert(size, samples);
+    }
+
+    /// An input for a model that takes this many bytes; absent if that size was not prepared.
+    pub(super) fn pick(&mut self, size: u32) -> (InputSpec, Part) {
+        match self.samples.get(&size) {
+            Some(samples) => samples[self.random.random_range(0..samples.len())].clone(),
+            None => (InputSpec::default(), Part::empty()),
+        }
+    }
+
+    fn sample(&mut self, size: u32) -> (InputSpec, Part) {
+        let raw = pixels(size, &mut self.random);
+        let (encoding, bytes) = match self.mode {
+            InputMode::Lz4 => (Encoding::Lz4, lz4_flex::block::compress(&raw)),
+            InputMode::Absent | InputMode::Raw => (Encoding::Raw, raw),
+        };
+        let len = u32::try_from(bytes.len()).expect("a block is hardly longer than its input");
+        (InputSpec { len, encoding }, Payload::new(bytes).into())
+    }
+}
+
+/// Bytes of an image: numbers between 0 and 1 in 256 steps, as 32-bit floats. Bytes at random could
+/// be no numbers at all, or some that are slow to compute with.
+fn pixels(size: u32, random: &mut impl Rng) -> Vec<u8> {
+    let size = usize::try_from(size).expect("a u32 fits usize");
+    let numbers = std::iter::repeat_with(|| f32::from(random.random::<u8>()) / 255.0);
+    numbers.flat_map(f32::to_le_bytes).take(size).collect()
+}
+
+/// Any number that is no small multiple of the generators' salt.
+const SALT: u64 = 0x1D8E_4E27_C47D_124F;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_has_the_models_size_and_numbers_between_0_and_1() {
+        let mut pool = InputPool::new(InputMode::Raw, 3, 1);
+        pool.prepare(602_112);
+        let (spec, bytes) = pool.pick(602_112);
+        assert_eq!(spec, InputSpec { len: 602_112, encoding: Encoding::Raw });
+        let numbers = bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b));
+        assert_eq!(numbers.filter(|n| (0.0..=1.0).contains(n)).count(), 150_528);
+    }
+
+    #[test]
+    fn a_compressed_sample_decompresses_to_exactly_its_size() {
+        let mut pool = InputPool::new(InputMode::Lz4, 2, 1);
+        pool.prepare(12_289);
+        let (spec, bytes) = pool.pick(12_289);
+        assert_eq!(
+            (spec.encoding, bytes.len()),
+            (Encoding::Lz4, usize::try_from(spec.len).unwrap())
+        );
+        assert!(spec.len < 12_289, "images compress");
+        assert_eq!(lz4_flex::block::decompress(&bytes, 12_289).unwrap().len(), 12_289);
+    }
+
+    #[test]
+    fn a_pool_draws_the_same_samples_from_the_same_seed_and_not_always_one() {
+        let draw = |seed| {
+            let mut pool = InputPool::new(InputMode::Raw, 4, seed);
+            pool.prepare(16);
+            (0..20).map(|_| pool.pick(16).1.to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+        let mut distinct = draw(7);
+        distinct.sort();
+        distinct.dedup();
+        assert!((2..=4).contains(&distinct.len()));
+    }
+
+    #[test]
+    fn absent_inputs_carry_no_bytes() {
+        let mut pool = InputPool::new(InputMode::Absent, 20, 1);
+        pool.prepare(602_112);
+        assert_eq!(pool.pick(602_112).0, InputSpec::default());
+    }
+}
