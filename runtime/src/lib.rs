@@ -8,7 +8,9 @@
 //! Nothing outside this crate reads the OS clock, opens a socket or starts a thread for I/O, and
 //! nothing in it but [`rt`] names the executor library.
 
+pub mod client;
 pub mod clock;
+pub mod controller;
 pub mod net;
 pub mod placement;
 pub mod preflight;
