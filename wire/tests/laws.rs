@@ -12,14 +12,12 @@ use clockwork_wire::codec::{
     encode_hello, encode_ping, is_inline, stamp, stamp_all,
 };
 use clockwork_wire::{
-    ActionId, BootId, Credits, Foreign, Hello, LinkKind, LoadedModel, ModelId, Nanos, PAGE_BYTES,
-    RequestId, Role, SessionId, WorkerState,
+    ActionId, BatchProfile, BatchSize, BootId, Credits, Foreign, Hello, LinkKind, LoadedModel,
+    ModelId, ModelProfile, Nanos, PAGE_BYTES, Pages, RequestId, Role, SessionId, Span, WorkerState,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 
 mod words;
 
@@ -222,8 +220,16 @@ fn a_body_length_that_the_messages_do_not_announce_is_refused() {
 
 #[test]
 fn a_thousand_equal_copies_take_one_entry_in_a_state() {
-    let small = state_len(1);
-    assert!(state_len(1000) < small + 16, "{} bytes after {small}", state_len(1000));
+    let one = state_header(1, |_| "m".to_owned()).len();
+    let thousand = state_header(1000, |_| "m".to_owned()).len();
+    assert_eq!(thousand, one);
+}
+
+#[test]
+fn four_thousand_different_models_fit_the_default_limits() {
+    let header = state_header(4_026, |id| format!("a_model_with_a_rather_long_name_{id}"));
+    let read = Results::decode(&header, 0, &LIMITS).unwrap();
+    assert_eq!(read.states[0].1.models.len(), 4_026);
 }
 
 /// These bytes are the protocol. If this test fails, old and new processes do not understand each
@@ -250,15 +256,30 @@ fn the_golden_bytes_stay_as_they_are() {
     assert_eq!(decode_hello(&out[PREAMBLE_BYTES..], 0, &Limits::HELLO), Ok(hello));
 }
 
-fn state_len(copies: u32) -> usize {
-    let mut runner = TestRunner::deterministic();
-    let profile = words::profile().new_tree(&mut runner).unwrap().current();
-    let model = |id| LoadedModel { model: ModelId::new(id), profile: profile.clone() };
-    let models = (0..copies).map(model).collect();
+/// The header that reports `count` models with consecutive ids and all batch sizes up to 16.
+fn state_header(count: u32, name: impl Fn(u32) -> String) -> Vec<u8> {
+    let batches = (1..=16).map(|n| BatchProfile {
+        batch: BatchSize::new(n).unwrap(),
+        exec: Span::from_millis(n.into()),
+    });
+    let batches: Vec<_> = batches.collect();
+    let model = |id| {
+        let profile = ModelProfile {
+            name: name(id),
+            input_size: 602_112,
+            output_size: 4_000,
+            weights_size: 102_160_300,
+            pages: Pages::new(7),
+            load: Span::from_millis(8),
+            batches: batches.clone(),
+        };
+        LoadedModel { model: ModelId::new(id), profile }
+    };
+    let models = (0..count).map(model).collect();
     let state = WorkerState { page_bytes: PAGE_BYTES, models, ..WorkerState::default() };
     let mut encoder = ResultsEncoder::new();
     encoder.state(ActionId::default(), &state);
-    Frame::of(FrameKind::Results, |out| encoder.finish(out)).header.len()
+    Frame::of(FrameKind::Results, |out| encoder.finish(out)).header
 }
 
 /// One frame, taken apart.

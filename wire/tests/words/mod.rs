@@ -211,7 +211,7 @@ fn device_state() -> impl Strategy<Value = DeviceState> {
     )
 }
 
-pub(crate) fn profile() -> impl Strategy<Value = ModelProfile> {
+fn profile() -> impl Strategy<Value = ModelProfile> {
     let batches = btree_set(batch(), 0..5);
     (name(), any::<[u32; 3]>(), any::<[u64; 3]>(), batches).prop_map(
         |(name, [input_size, output_size, pages], [weights_size, load, exec], mut batches)| {
