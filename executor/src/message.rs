@@ -6,12 +6,16 @@ use clockwork_wire::{
     Action, ActionId, ActionResult, Encoding, LoadModel, ModelLoaded, ModelProfile, Payload,
 };
 
+use crate::artifact::Artifact;
+
 /// Where a model comes from; found by name by whoever drives the worker, because a worker opens no
 /// files.
 #[derive(Clone, Debug)]
 pub enum ModelSource {
     /// Durations and sizes, for an emulated device.
     Profile(Arc<ModelProfile>),
+    /// A compiled model.
+    Artifact(Arc<Artifact>),
 }
 
 impl ModelSource {
@@ -19,6 +23,7 @@ impl ModelSource {
     pub const fn profile(&self) -> Option<&Arc<ModelProfile>> {
         match self {
             Self::Profile(profile) => Some(profile),
+            Self::Artifact(_) => None,
         }
     }
 }

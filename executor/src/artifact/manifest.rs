@@ -1,0 +1,113 @@
+//! The manifest: what an artifact says of its model.
+
+use std::collections::BTreeMap;
+
+use clockwork_wire::{BatchSize, PAGE_BYTES};
+use serde::{Deserialize, Serialize};
+
+use super::ArtifactError;
+
+/// The format that this version writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "manifest.json";
+
+/// What an artifact says of its model. Nothing in it depends on the machine that compiled it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What the model calls itself; clients ask for it by the folder's name.
+    pub name: String,
+    /// One input.
+    pub input: Tensor,
+    /// One output.
+    pub output: Tensor,
+    /// Bytes of a weights page.
+    pub page_bytes: u64,
+    /// Supported batch sizes in rising order; the first is 1.
+    pub batches: Vec<u16>,
+    /// The compiled forms, by target and precision.
+    pub variants: BTreeMap<String, VariantEntry>,
+}
+
+/// One input or output tensor, without the batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tensor {
+    /// Its name in the model.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Its bytes: four per element.
+    pub bytes: u32,
+}
+
+/// One compiled form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VariantEntry {
+    /// Bytes of `weights.bin`.
+    pub weights_bytes: u64,
+    /// SHA-256 of `weights.bin`, in hexadecimal.
+    pub weights_sha256: String,
+}
+
+impl Tensor {
+    /// A tensor of f32 elements; `None` beyond 4 GiB.
+    pub fn new(name: &str, shape: &[usize]) -> Option<Self> {
+        let elements = shape.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim))?;
+        let bytes = u32::try_from(elements.checked_mul(size_of::<f32>())?).ok()?;
+        Some(Self { name: name.to_owned(), shape: shape.to_vec(), bytes })
+    }
+
+    /// Its elements.
+    ///
+    /// # Panics
+    /// If `bytes` exceeds the address space; [`Manifest::check`] refuses that.
+    pub fn elements(&self) -> usize {
+        usize::try_from(self.bytes).expect("a tensor fits the address space") / size_of::<f32>()
+    }
+}
+
+impl Manifest {
+    /// The manifest in these bytes, with every field checked.
+    ///
+    /// # Errors
+    /// Names the field that cannot be trusted.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let manifest: Self = serde_json::from_slice(bytes)
+            .map_err(|error| ArtifactError::invalid(MANIFEST, "content", error.to_string()))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), ArtifactError> {
+        let invalid =
+            |field: &str, reason: String| Err(ArtifactError::invalid(MANIFEST, field, reason));
+        if self.format != FORMAT {
+            return invalid("format", format!("{}; this version reads {FORMAT}", self.format));
+        }
+        if self.page_bytes != PAGE_BYTES {
+            return invalid("page_bytes", format!("{}; it must be {PAGE_BYTES}", self.page_bytes));
+        }
+        for (field, tensor) in [("input", &self.input), ("output", &self.output)] {
+            if tensor.bytes == 0
+                || Tensor::new(&tensor.name, &tensor.shape).as_ref() != Some(tensor)
+            {
+                let reason = format!("shape {:?} does not have these bytes", tensor.shape);
+                return invalid(&format!("{field}.bytes"), reason);
+            }
+        }
+        let rising = self.batches.is_sorted_by(|a, b| a < b);
+        let known = self.batches.iter().all(|&batch| BatchSize::new(batch).is_some());
+        if self.batches.first() != Some(&1) || !rising || !known {
+            let limit = BatchSize::LIMIT;
+            let reason = format!("{:?}; they must rise from 1 to at most {limit}", self.batches);
+            return invalid("batches", reason);
+        }
+        Ok(())
+    }
+}

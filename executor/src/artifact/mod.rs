@@ -1,0 +1,191 @@
+//! A compiled model: a manifest, and per target its weights and one plan per batch size.
+//!
+//! On disk it is a folder:
+//!
+//! ```text
+//! manifest.json
+//! variants/cpu-fp32/weights.bin
+//! variants/cpu-fp32/plan.1.json, plan.2.json, ...
+//! device/<class>/...                  measured on one machine; outside what is described here
+//! ```
+//!
+//! Compiling the same model twice gives the same bytes. Reading checks every size, offset and hash
+//! before anything can be run: a damaged artifact is an error that names file and field.
+
+mod error;
+mod kernel;
+mod manifest;
+mod plan;
+mod weights;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use clockwork_wire::BatchSize;
+
+pub use error::ArtifactError;
+pub use kernel::{
+    Activation, Convolution, Elementwise, Kernel, LANES, Lengths, Linear, Pool, Reduction, Rows,
+    Sliding,
+};
+pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
+pub use plan::{CheckedStep, Extent, Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
+pub use weights::Weights;
+
+/// The variant that the `cpu` device runs.
+pub const CPU_FP32: &str = "cpu-fp32";
+
+/// A compiled model whose parts have all been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    manifest: Manifest,
+    cpu: Variant,
+}
+
+/// The compiled form for one target and precision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// The weights, shared by all plans.
+    pub weights: Arc<Weights>,
+    /// The plans in the order of their batch sizes.
+    pub plans: Vec<Arc<Plan>>,
+}
+
+/// An artifact's files by their path inside its folder.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+impl Artifact {
+    /// The artifact in these files.
+    ///
+    /// # Errors
+    /// Names the file and the field that is missing or cannot be trusted.
+    pub fn from_files(mut files: Files) -> Result<Self, ArtifactError> {
+        Self::assemble(|file| {
+            files.remove(file).ok_or_else(|| ArtifactError::Missing { file: file.to_owned() })
+        })
+    }
+
+    /// The artifact in this folder.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read, or the field that cannot be trusted.
+    pub fn read(folder: &Path) -> Result<Self, ArtifactError> {
+        Self::assemble(|file| {
+            let path = folder.join(file);
+            fs::read(&path).map_err(|source| ArtifactError::Io { path, source })
+        })
+    }
+
+    /// Its files; the same artifact always has the same bytes.
+    ///
+    /// # Panics
+    /// Never: manifest and plans are plain data.
+    pub fn to_files(&self) -> Files {
+        let mut files = Files::new();
+        let manifest = serde_json::to_vec_pretty(&self.manifest).expect("a manifest is plain data");
+        files.insert(MANIFEST.to_owned(), manifest);
+        files.insert(weights_path(CPU_FP32), self.cpu.weights.bytes().to_vec());
+        for plan in &self.cpu.plans {
+            let bytes = serde_json::to_vec_pretty(plan.file()).expect("a plan is plain data");
+            files.insert(plan_path(CPU_FP32, plan.batch().get()), bytes);
+        }
+        files
+    }
+
+    /// Writes its files into a folder, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// Names the file that could not be written.
+    pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
+        for (file, bytes) in self.to_files() {
+            let path = folder.join(file);
+            path.parent()
+                .map_or(Ok(()), fs::create_dir_all)
+                .and_then(|()| fs::write(&path, bytes))
+                .map_err(|source| ArtifactError::Io { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// What it says of its model.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The form for the `cpu` device.
+    pub fn cpu(&self) -> &Variant {
+        &self.cpu
+    }
+
+    fn assemble(
+        mut file: impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
+    ) -> Result<Self, ArtifactError> {
+        let manifest = Manifest::parse(&file(MANIFEST)?)?;
+        let entry = manifest.variants.get(CPU_FP32).ok_or_else(|| {
+            let reason = format!("{CPU_FP32} is missing");
+            ArtifactError::invalid(MANIFEST, "variants", reason)
+        })?;
+        let weights = checked_weights(&mut file, entry)?;
+        let per_input = (manifest.input.elements(), manifest.output.elements());
+        let plans = manifest
+            .batches
+            .iter()
+            .map(|&batch| checked_plan(&mut file, batch, per_input, &weights).map(Arc::new))
+            .collect::<Result<_, _>>()?;
+        let cpu = Variant { weights: Arc::new(weights), plans };
+        Ok(Self { manifest, cpu })
+    }
+}
+
+impl Variant {
+    /// The plan for a batch size, if there is one.
+    pub fn plan(&self, batch: BatchSize) -> Option<&Arc<Plan>> {
+        self.plans.iter().find(|plan| plan.batch() == batch)
+    }
+}
+
+/// Where a variant's weights lie in an artifact.
+pub(crate) fn weights_path(variant: &str) -> String {
+    format!("variants/{variant}/weights.bin")
+}
+
+/// Where a variant's plan lies in an artifact.
+pub(crate) fn plan_path(variant: &str, batch: u16) -> String {
+    format!("variants/{variant}/plan.{batch}.json")
+}
+
+fn checked_weights(
+    file: &mut impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
+    entry: &VariantEntry,
+) -> Result<Weights, ArtifactError> {
+    let path = weights_path(CPU_FP32);
+    let weights = Weights::new(file(&path)?);
+    let len = weights.bytes().len();
+    if u64::try_from(len).ok() != Some(entry.weights_bytes) {
+        let reason = format!("{len}; the manifest says {}", entry.weights_bytes);
+        return Err(ArtifactError::invalid(&path, "length", reason));
+    }
+    if weights.hash() != entry.weights_sha256 {
+        let reason = format!("{}; the manifest says {}", weights.hash(), entry.weights_sha256);
+        return Err(ArtifactError::invalid(&path, "sha256", reason));
+    }
+    Ok(weights)
+}
+
+fn checked_plan(
+    file: &mut impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
+    batch: u16,
+    per_input: (usize, usize),
+    weights: &Weights,
+) -> Result<Plan, ArtifactError> {
+    let path = plan_path(CPU_FP32, batch);
+    let stored: PlanFile = serde_json::from_slice(&file(&path)?)
+        .map_err(|error| ArtifactError::invalid(&path, "content", error.to_string()))?;
+    if stored.batch != batch {
+        let reason = format!("{}; the file's name says {batch}", stored.batch);
+        return Err(ArtifactError::invalid(&path, "batch", reason));
+    }
+    Plan::check(&path, stored, per_input, weights.elements())
+}

@@ -1,0 +1,35 @@
+//! Why a model could not be compiled.
+
+use thiserror::Error;
+
+/// Why a model could not be compiled.
+#[derive(Debug, Error)]
+pub enum CompileError {
+    /// The bytes are not an ONNX model.
+    #[error("not an ONNX model: {0}")]
+    Parse(String),
+    /// The model as a whole is not supported.
+    #[error("model {model}: {reason}")]
+    Model {
+        /// What the model calls itself.
+        model: String,
+        /// What it is and what is supported.
+        reason: String,
+    },
+    /// A node is not supported.
+    #[error("node {node} ({operator}): {reason}")]
+    Node {
+        /// The node's name, or that of its first output.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// What it is and what is supported.
+        reason: String,
+    },
+    /// A batch size was asked for that cannot be compiled.
+    #[error("batch sizes {batches:?}: they must rise from 1")]
+    Batches {
+        /// What was asked for.
+        batches: Vec<u16>,
+    },
+}

@@ -1,0 +1,91 @@
+//! From an ONNX file to an [`Artifact`]: all that can be decided before a model runs is decided
+//! here.
+//!
+//! 1. `import` reads the file into a checked, device-independent graph (what an operator means is in
+//!    `operator`);
+//! 2. `fuse` makes one operation of what one kernel can do;
+//! 3. `pack` lays the weights out for the target, once for all batch sizes;
+//! 4. `lower` makes a plan per batch size: shapes (`shape`), kernels, places (`workspace`).
+//!
+//! The same file always gives the same bytes. What cannot be compiled is an error that names node,
+//! operator and what is supported.
+
+mod constant;
+mod error;
+mod fuse;
+mod graph;
+mod import;
+mod lower;
+mod onnx;
+mod operator;
+mod pack;
+mod shape;
+mod view;
+mod workspace;
+
+pub mod digits;
+
+use std::collections::BTreeMap;
+
+use clockwork_wire::{BatchSize, PAGE_BYTES};
+
+pub use error::CompileError;
+
+use crate::artifact::{
+    Artifact, CPU_FP32, FORMAT, Files, MANIFEST, Manifest, Tensor, VariantEntry, Weights,
+    plan_path, weights_path,
+};
+use graph::Graph;
+
+/// Compiles an ONNX model for these batch sizes, which must rise from 1.
+///
+/// # Errors
+/// Names the node and what of it is not supported.
+///
+/// # Panics
+/// If the compiler made an artifact that its own reader refuses, which is a bug.
+pub fn compile(onnx: &[u8], batches: &[BatchSize]) -> Result<Artifact, CompileError> {
+    let sizes: Vec<u16> = batches.iter().map(|batch| batch.get()).collect();
+    if sizes.first() != Some(&1) || !sizes.is_sorted_by(|a, b| a < b) {
+        return Err(CompileError::Batches { batches: sizes });
+    }
+    let mut graph = import::import(onnx)?;
+    fuse::fuse(&mut graph);
+    let packed = pack::pack(&graph);
+    let mut files = Files::new();
+    for &size in &sizes {
+        let plan = lower::lower(&graph, &packed.nodes, size)?;
+        files.insert(plan_path(CPU_FP32, size), to_json(&plan));
+    }
+    let manifest = manifest(&graph, sizes, &packed.bytes)?;
+    files.insert(MANIFEST.to_owned(), to_json(&manifest));
+    files.insert(weights_path(CPU_FP32), packed.bytes);
+    Ok(Artifact::from_files(files).expect("what the compiler writes, the reader accepts"))
+}
+
+fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest, CompileError> {
+    let tensor = |name: &str, shape: &[usize]| {
+        Tensor::new(name, shape).filter(|tensor| tensor.bytes > 0).ok_or_else(|| {
+            let reason = format!("{name} of shape {shape:?}; supported: 4 B to 4 GiB");
+            CompileError::Model { model: graph.name.clone(), reason }
+        })
+    };
+    let weights = Weights::new(weights.to_vec());
+    let entry = VariantEntry {
+        weights_bytes: u64::try_from(weights.bytes().len()).expect("a length fits 64 bits"),
+        weights_sha256: weights.hash().to_owned(),
+    };
+    Ok(Manifest {
+        format: FORMAT,
+        name: graph.name.clone(),
+        input: tensor(&graph.input.name, &graph.input.shape)?,
+        output: tensor(&graph.output.name, &lower::output_shape(graph)?)?,
+        page_bytes: PAGE_BYTES,
+        batches,
+        variants: BTreeMap::from([(CPU_FP32.to_owned(), entry)]),
+    })
+}
+
+fn to_json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("manifest and plans are plain data")
+}

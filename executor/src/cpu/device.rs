@@ -1,0 +1,218 @@
+//! The device as its worker sees it: commands go to the device core through a ring, completions
+//! come back through another.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::{self, JoinHandle};
+
+use clockwork_wire::{ActionId, BatchSize, ModelId, ModelProfile, Nanos, Span};
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
+
+use super::device_core::{Command, Core, Host, Job};
+use crate::artifact::{Artifact, Plan};
+use crate::{Completion, Device, DeviceSpec, ModelSource, Operation};
+
+/// The processor as a device.
+///
+/// A thread of its own (the device core) owns all memory and executes; it sleeps when there is
+/// nothing to do. LOADs and INFERs are done by that one thread in the order in which they were
+/// started, so that both are free at the same time.
+pub struct CpuDevice {
+    spec: DeviceSpec,
+    commands: Option<Producer<Command>>,
+    /// Commands for which the ring had no room.
+    backlog: VecDeque<Command>,
+    completions: Consumer<Completion>,
+    core: Option<JoinHandle<()>>,
+    /// Every distinct model once: instances share it.
+    artifacts: Vec<(Arc<Artifact>, ModelProfile)>,
+    /// Which of `artifacts` a model is.
+    models: BTreeMap<ModelId, usize>,
+    /// What is under way, oldest first, and how long it should take.
+    under_way: VecDeque<(ActionId, Span)>,
+    /// When the oldest began, at the latest.
+    busy_from: Nanos,
+}
+
+impl CpuDevice {
+    /// Starts a device core.
+    ///
+    /// # Errors
+    /// If the memory or the thread cannot be had.
+    pub fn new(spec: DeviceSpec, host: Host) -> io::Result<Self> {
+        let core = Core::new(&spec, host)?;
+        let (commands, told) = RingBuffer::new(RING);
+        let (done, completions) = RingBuffer::new(RING);
+        let name = format!("device {}", spec.class);
+        let core = thread::Builder::new().name(name).spawn(|| core.serve(told, done))?;
+        Ok(Self {
+            spec,
+            commands: Some(commands),
+            backlog: VecDeque::new(),
+            completions,
+            core: Some(core),
+            artifacts: Vec::new(),
+            models: BTreeMap::new(),
+            under_way: VecDeque::new(),
+            busy_from: Nanos::ZERO,
+        })
+    }
+
+    /// Which of the known artifacts this is; a new one is measured first.
+    fn intern(&mut self, artifact: &Arc<Artifact>) -> Result<usize, String> {
+        let known = self
+            .artifacts
+            .iter()
+            .position(|(other, _)| Arc::ptr_eq(other, artifact) || other == artifact);
+        if let Some(index) = known {
+            return Ok(index);
+        }
+        let (reply, answer) = sync_channel(1);
+        self.send(Command::Prepare { artifact: Arc::clone(artifact), reply });
+        let profile = answer.recv().map_err(|_| "the device core has ended".to_owned())??;
+        self.artifacts.push((Arc::clone(artifact), profile));
+        Ok(self.artifacts.len() - 1)
+    }
+
+    fn known(&self, model: ModelId) -> Option<&(Arc<Artifact>, ModelProfile)> {
+        self.artifacts.get(*self.models.get(&model)?)
+    }
+
+    fn plan(&self, model: ModelId, batch: BatchSize) -> Option<&Arc<Plan>> {
+        self.known(model)?.0.cpu().plan(batch)
+    }
+
+    fn send(&mut self, command: Command) {
+        self.backlog.push_back(command);
+        self.flush();
+    }
+
+    /// Hands over what the ring has room for.
+    fn flush(&mut self) {
+        let Some(commands) = &mut self.commands else { return };
+        let mut pushed = false;
+        while let Some(command) = self.backlog.pop_front() {
+            if let Err(PushError::Full(command)) = commands.push(command) {
+                self.backlog.push_front(command);
+                break;
+            }
+            pushed = true;
+        }
+        if let Some(core) = self.core.as_ref().filter(|_| pushed) {
+            core.thread().unpark();
+        }
+    }
+
+    fn free_at(&self) -> Nanos {
+        self.busy_from + self.under_way.iter().map(|&(_, span)| span).sum()
+    }
+}
+
+impl Device for CpuDevice {
+    fn spec(&self) -> &DeviceSpec {
+        &self.spec
+    }
+
+    /// Blocks until the device core has measured a model that it has not seen: some milliseconds
+    /// for a small one, after all that is under way.
+    fn prepare(&mut self, model: ModelId, source: &ModelSource) -> Result<ModelProfile, String> {
+        let ModelSource::Artifact(artifact) = source else {
+            return Err("a cpu device runs compiled models only".to_owned());
+        };
+        let index = self.intern(artifact)?;
+        self.models.insert(model, index);
+        Ok(self.artifacts[index].1.clone())
+    }
+
+    fn workspace(&self, model: ModelId, batch: BatchSize) -> u64 {
+        let bytes = self.plan(model, batch).map_or(0, |plan| plan.workspace_bytes());
+        u64::try_from(bytes).expect("a size fits 64 bits")
+    }
+
+    fn start(
+        &mut self,
+        now: Nanos,
+        _at: Nanos,
+        id: ActionId,
+        model: ModelId,
+        operation: Operation,
+    ) {
+        assert!(self.under_way.len() < RING, "a worker hands over a few operations at most");
+        let (artifact, profile) = self.known(model).expect("a worker starts prepared models only");
+        let (span, command) = match operation {
+            Operation::Load { pages } => {
+                let weights = Arc::clone(&artifact.cpu().weights);
+                (profile.load, Command::Load { id, model, weights, pages })
+            }
+            Operation::Infer { batch, inputs, io_offset, workspace_offset } => {
+                let plan = artifact.cpu().plan(batch).expect("a worker checks batch sizes");
+                let plan = Arc::clone(plan);
+                let (io, workspace) = (elements(io_offset), elements(workspace_offset));
+                let span = profile.exec(batch).expect("every plan is measured");
+                (span, Command::Infer(Job { id, model, plan, inputs, io, workspace }))
+            }
+        };
+        if self.under_way.is_empty() {
+            self.busy_from = now;
+        }
+        self.under_way.push_back((id, span));
+        self.send(command);
+    }
+
+    fn exec_free_at(&self) -> Nanos {
+        self.free_at()
+    }
+
+    fn load_free_at(&self) -> Nanos {
+        self.free_at()
+    }
+
+    fn evict(&mut self, model: ModelId) {
+        self.send(Command::Evict { model });
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Completion> {
+        self.flush();
+        let completion = self.completions.pop().ok()?;
+        let (id, _) = self.under_way.pop_front().expect("a completion is of something under way");
+        assert_eq!(id, completion.id, "completions come in the order of starts");
+        // The next one began when this one ended, as far as anybody can tell.
+        let end = completion.copy_output.end.max(completion.exec.end);
+        self.busy_from = if end == Nanos::ZERO { now } else { end };
+        Some(completion)
+    }
+
+    fn next_wakeup(&self) -> Option<Nanos> {
+        None
+    }
+}
+
+/// Waits until the device core has done what it was told.
+impl Drop for CpuDevice {
+    fn drop(&mut self) {
+        self.commands = None;
+        let Some(core) = self.core.take() else { return };
+        core.thread().unpark();
+        // A panic of the device core has been reported by the panic itself.
+        let _ = core.join();
+    }
+}
+
+impl fmt::Debug for CpuDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CpuDevice").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+/// Elements of f32 in so many bytes of a pool, whose ranges begin at multiples of 256 bytes.
+fn elements(bytes: u64) -> usize {
+    let bytes = usize::try_from(bytes).expect("an offset into memory fits the address space");
+    assert!(bytes.is_multiple_of(size_of::<f32>()), "ranges are aligned");
+    bytes / size_of::<f32>()
+}
+
+/// Slots of each ring; far more than the operations that can be under way.
+const RING: usize = 64;

@@ -1,0 +1,1 @@
+//! Real models from the shared data give what ONNX Runtime gives for them.
