@@ -1,1 +1,127 @@
-//! Placeholder for the first build of the workspace.
+//! The whole system in virtual time, from one seed.
+//!
+//! The scheduler, the workers and the workloads are the ones that ship; what is simulated is only
+//! what surrounds them: clocks that disagree, links that take time, processes that are busy,
+//! devices and workers that fail. A run is a pure function of its scenario, its seed and its
+//! options, so a seed is the whole report of a failure.
+//!
+//! *What is checked?* Every step, by a checker that knows the system's invariants and nothing of
+//! the algorithm; and when a run is over and has come to rest, that everything was answered and
+//! that both sides agree on what the devices hold.
+//!
+//! *Why does one fault not change everything else?* Every purpose has a random stream of its own:
+//! a run with lost results has the same arrivals and delays as the run without.
+//!
+//! ```
+//! use clockwork_simulator::{Options, scenario, simulate};
+//!
+//! let report = simulate(scenario::find("simple").unwrap(), 1, &Options::default());
+//! assert!(report.violations.is_empty(), "{report}");
+//! assert!(report.in_slo > 0.999);
+//! ```
+
+pub mod calibration;
+pub mod recording;
+pub mod report;
+pub mod scenario;
+
+mod checker;
+mod sliding;
+mod streams;
+mod tally;
+mod world;
+
+pub use calibration::{Calibration, Cost, Link};
+pub use recording::Recording;
+pub use report::Report;
+pub use scenario::{SCENARIOS, Scenario};
+
+use clockwork_config::SchedulerConfig;
+use clockwork_wire::Span;
+
+use crate::streams::Streams;
+use crate::world::World;
+
+/// What a run may choose, apart from its scenario and its seed.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The scheduler's knobs; `None` leaves them to the scenario.
+    pub scheduler: Option<SchedulerConfig>,
+    /// What messages and turns cost; `None` leaves that to the scenario.
+    pub calibration: Option<Calibration>,
+    /// How long is measured; `None` leaves that to the scenario.
+    pub duration: Option<Span>,
+    /// Factor on the scenario's load; `None` leaves that to the scenario.
+    pub load: Option<f64>,
+}
+
+/// Runs a scenario from a seed until everything has come to rest.
+///
+/// # Panics
+/// If the code under test panics; what is printed then ends with the command that runs it again.
+pub fn simulate(scenario: &Scenario, seed: u64, options: &Options) -> Report {
+    run(scenario, seed, options, false).0
+}
+
+/// Runs a scenario like [`simulate`], and keeps every turn of its scheduler.
+///
+/// # Panics
+/// As [`simulate`].
+pub fn record(scenario: &Scenario, seed: u64, options: &Options) -> (Report, Recording) {
+    let (report, recording) = run(scenario, seed, options, true);
+    (report, recording.expect("it was asked for"))
+}
+
+/// The scheduler that a run of a scenario begins with, for [`Recording::replay`].
+pub fn scheduler(
+    scenario: &Scenario,
+    seed: u64,
+    options: &Options,
+) -> Box<dyn clockwork_scheduler::Scheduler> {
+    let setup = (scenario.build)(options, Streams::new(seed));
+    clockwork_scheduler::scheduler(setup.scheduler, world::EPOCH, 0)
+}
+
+fn run(
+    scenario: &Scenario,
+    seed: u64,
+    options: &Options,
+    record: bool,
+) -> (Report, Option<Recording>) {
+    let _says_which = OnPanic { scenario: scenario.name, seed };
+    let streams = Streams::new(seed);
+    let mut setup = (scenario.build)(options, streams);
+    if let Some(duration) = options.duration {
+        setup.duration = duration;
+    }
+    let mut report = Report {
+        scenario: scenario.name.to_owned(),
+        seed,
+        scheduler: setup.scheduler.kind.name().to_owned(),
+        ..Report::default()
+    };
+    let outcome = World::new(setup, streams, record).run();
+    report.count(&outcome.tally);
+    report.work = report::Work {
+        requests: outcome.tally.requests,
+        events: outcome.events,
+        controller_busy: outcome.controller_busy.as_f64() / outcome.elapsed.as_f64().max(1.0),
+    };
+    report.violations = outcome.violations;
+    (report, outcome.recording)
+}
+
+/// Says which seed it was when the code under test panics.
+struct OnPanic {
+    scenario: &'static str,
+    seed: u64,
+}
+
+impl Drop for OnPanic {
+    #[expect(clippy::print_stderr, reason = "the panic's message is printed there too")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("run again with: {}", report::replay_command(self.scenario, self.seed));
+        }
+    }
+}

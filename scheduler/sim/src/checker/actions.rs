@@ -1,0 +1,246 @@
+//! Every action from its order to its one record, and what the orders make of each device's cache.
+
+use std::collections::BTreeMap;
+
+use clockwork_scheduler::{ActionRecord, Order, Response};
+use clockwork_wire::{
+    Action, ActionId, ActionKind, ActionResult, BatchSize, DeviceState, GpuId, ModelId,
+    ModelProfile, Pages, Nanos, RequestId, Status, Window, WorkerId, WorkerState,
+};
+use smallvec::SmallVec;
+
+use super::Violations;
+use super::requests::Carrier;
+
+/// Ordered actions, and the caches as the controller must see them.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    max_batch: BatchSize,
+    in_flight: BTreeMap<ActionId, Ordered>,
+    /// Batches whose result came in this turn.
+    results: Vec<(ActionId, Status, SmallVec<[RequestId; 8]>)>,
+    caches: BTreeMap<(WorkerId, GpuId), Cache>,
+    models: BTreeMap<(WorkerId, ModelId), Limits>,
+}
+
+/// An action whose record is still to come.
+#[derive(Clone, Debug)]
+struct Ordered {
+    worker: WorkerId,
+    action: Action,
+    requests: SmallVec<[RequestId; 8]>,
+}
+
+/// What a device holds by order.
+#[derive(Debug, Default)]
+struct Cache {
+    total: Pages,
+    used: Pages,
+    copies: BTreeMap<ModelId, Copy>,
+}
+
+/// A copy that has been ordered and not evicted.
+#[derive(Clone, Copy, Debug)]
+struct Copy {
+    pages: Pages,
+    /// The LOAD that made it; `None` if it was found.
+    by: Option<ActionId>,
+}
+
+/// What a model allows on a worker.
+#[derive(Clone, Debug)]
+struct Limits {
+    pages: Pages,
+    batches: SmallVec<[BatchSize; 8]>,
+}
+
+impl Orders {
+    /// Books of a scheduler that may batch up to `max_batch`.
+    pub(super) const fn new(max_batch: BatchSize) -> Self {
+        Self {
+            max_batch,
+            in_flight: BTreeMap::new(),
+            results: Vec::new(),
+            caches: BTreeMap::new(),
+            models: BTreeMap::new(),
+        }
+    }
+
+    /// The pages of a model on a worker.
+    pub(super) fn pages(&self, worker: WorkerId, model: ModelId) -> Pages {
+        self.models.get(&(worker, model)).map_or(Pages::ZERO, |limits| limits.pages)
+    }
+
+    /// The window of an action in flight, on the controller's clock.
+    pub(super) fn window(&self, id: ActionId) -> Option<Window> {
+        self.in_flight.get(&id).map(|ordered| ordered.action.window)
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    pub(super) fn model_up(&mut self, worker: WorkerId, model: ModelId, profile: &ModelProfile) {
+        let batches = profile.batches.iter().map(|entry| entry.batch).collect();
+        self.models.insert((worker, model), Limits { pages: profile.pages, batches });
+        for (_, cache) in self.caches.iter_mut().filter(|((of, _), _)| *of == worker) {
+            // A copy that was found is counted as soon as its size is known.
+            if let Some(copy) = cache.copies.get_mut(&model).filter(|copy| copy.pages == Pages::ZERO) {
+                copy.pages = profile.pages;
+                cache.used += profile.pages;
+            }
+        }
+    }
+
+    pub(super) fn worker_up(&mut self, worker: WorkerId, devices: &[DeviceState]) {
+        for device in devices {
+            let found = Copy { pages: Pages::ZERO, by: None };
+            let copies = device.loaded.iter().map(|&model| (model, found)).collect();
+            let cache = Cache { total: device.pages, used: Pages::ZERO, copies };
+            self.caches.insert((worker, device.gpu), cache);
+        }
+    }
+
+    pub(super) fn worker_down(&mut self, worker: WorkerId) {
+        self.caches.retain(|(of, _), _| *of != worker);
+        self.models.retain(|(of, _), _| *of != worker);
+    }
+
+    /// An action is ordered.
+    pub(super) fn open(&mut self, now: Nanos, order: &Order, violations: &mut Violations) {
+        let (worker, action) = (order.worker, order.action);
+        let window = action.window;
+        violations.unless(window.earliest <= window.latest && window.latest >= now, now, || {
+            format!("invariant 2: {action:?} can never start")
+        });
+        match action.kind {
+            ActionKind::Infer { batch } => self.check_batch(now, order, batch, violations),
+            ActionKind::Load => self.add_copy(now, worker, &action, violations),
+            ActionKind::Evict => {
+                if let Some(cache) = self.caches.get_mut(&(worker, action.gpu)) {
+                    cache.remove(action.model);
+                }
+            }
+        }
+        let ordered = Ordered { worker, action, requests: order.requests.clone() };
+        if self.in_flight.insert(action.id, ordered).is_some() {
+            violations.add(now, format!("invariant 5: {action:?} has the id of another"));
+        }
+    }
+
+    /// An action is over, as far as the scheduler is concerned.
+    pub(super) fn close(&mut self, now: Nanos, record: &ActionRecord, violations: &mut Violations) {
+        let id = record.action.id;
+        let Some(ordered) = self.in_flight.remove(&id) else {
+            violations.add(now, format!("invariant 5: {record:?} ends no action in flight"));
+            return;
+        };
+        let same = ordered.action == record.action && ordered.worker == record.worker;
+        violations.unless(same, now, || format!("{record:?} differs from what was ordered"));
+        let status = record.result.status;
+        if record.action.kind != ActionKind::Load || status.is_ok() || status == Status::EXPIRED {
+            return;
+        }
+        // A refused LOAD has taken no pages; one that is lost may have, until an EVICT.
+        if let Some(cache) = self.caches.get_mut(&(record.worker, record.action.gpu))
+            && cache.copies.get(&record.action.model).is_some_and(|copy| copy.by == Some(id))
+        {
+            cache.remove(record.action.model);
+        }
+    }
+
+    /// The scheduler is told a result.
+    pub(super) fn note_result(&mut self, result: &ActionResult) {
+        if let Some(ordered) = self.in_flight.get(&result.id) {
+            self.results.push((result.id, result.status, ordered.requests.clone()));
+        }
+    }
+
+    pub(super) fn forget_results(&mut self) {
+        self.results.clear();
+    }
+
+    /// The result of this turn whose output a response names.
+    pub(super) fn result_of(&self, response: &Response) -> Option<Carrier> {
+        let (action, part) = response.output?;
+        let (_, status, requests) = self.results.iter().find(|(id, ..)| *id == action)?;
+        let holds = requests.get(usize::from(part)) == Some(&response.request);
+        Some(Carrier { action, status: *status, holds })
+    }
+
+    /// At rest both sides agree on what a device holds.
+    pub(super) fn at_rest_worker(
+        &self,
+        now: Nanos,
+        worker: WorkerId,
+        state: &WorkerState,
+        violations: &mut Violations,
+    ) {
+        for device in &state.devices {
+            let Some(cache) = self.caches.get(&(worker, device.gpu)) else { continue };
+            let ordered = cache.copies.keys().copied();
+            violations.unless(ordered.clone().eq(device.loaded.iter().copied()), now, || {
+                let gpu = device.gpu;
+                let (ordered, loaded) = (ordered.collect::<Vec<_>>(), &device.loaded);
+                format!(
+                    "invariant 3: at rest, device {gpu} of worker {worker} holds {loaded:?}, \
+                     by order {ordered:?}"
+                )
+            });
+        }
+    }
+
+    fn check_batch(
+        &self,
+        now: Nanos,
+        order: &Order,
+        batch: BatchSize,
+        violations: &mut Violations,
+    ) {
+        let (worker, action) = (order.worker, &order.action);
+        let cache = self.caches.get(&(worker, action.gpu));
+        let copied = cache.is_some_and(|cache| cache.copies.contains_key(&action.model));
+        violations.unless(copied, now, || {
+            format!("invariant 4: {action:?} for worker {worker} needs weights that are not there")
+        });
+        let limits = self.models.get(&(worker, action.model));
+        let supported = limits.is_some_and(|limits| limits.batches.contains(&batch));
+        violations.unless(supported && batch <= self.max_batch, now, || {
+            format!("invariant 8: {action:?} for worker {worker} has no batch size of its model")
+        });
+        violations.unless(order.requests.len() == batch.count(), now, || {
+            format!("invariant 8: {action:?} carries {} requests", order.requests.len())
+        });
+    }
+
+    fn add_copy(
+        &mut self,
+        now: Nanos,
+        worker: WorkerId,
+        action: &Action,
+        violations: &mut Violations,
+    ) {
+        let pages = self.pages(worker, action.model);
+        let Some(cache) = self.caches.get_mut(&(worker, action.gpu)) else {
+            violations.add(now, format!("{action:?} goes to a worker {worker} that is not there"));
+            return;
+        };
+        cache.remove(action.model);
+        cache.copies.insert(action.model, Copy { pages, by: Some(action.id) });
+        cache.used += pages;
+        violations.unless(cache.used <= cache.total, now, || {
+            format!(
+                "invariant 3: {action:?} for worker {worker} makes {} of {} pages used",
+                cache.used, cache.total
+            )
+        });
+    }
+}
+
+impl Cache {
+    fn remove(&mut self, model: ModelId) {
+        if let Some(copy) = self.copies.remove(&model) {
+            self.used -= copy.pages;
+        }
+    }
+}

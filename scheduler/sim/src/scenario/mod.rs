@@ -1,0 +1,62 @@
+//! The scenarios, by name. To add one: one file with its setup, and one line in [`SCENARIOS`].
+
+mod models;
+mod setup;
+
+mod cold;
+mod faults;
+mod mixed;
+mod overload;
+mod poisson;
+mod random;
+mod simple;
+
+pub(crate) use self::setup::{
+    Catalogue, ClientSetup, DeviceSetup, Faults, Incident, Setup, Skew, WorkerSetup,
+};
+
+use crate::Options;
+use crate::streams::Streams;
+
+/// A scenario that can be asked for by name.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub description: &'static str,
+    /// Makes the world from the seed's streams.
+    pub(crate) build: fn(&Options, Streams) -> Setup,
+}
+
+/// Every scenario, in the order of the help text.
+pub static SCENARIOS: [Scenario; 7] = [
+    simple::SCENARIO,
+    poisson::SCENARIO,
+    overload::SCENARIO,
+    cold::SCENARIO,
+    faults::SCENARIO,
+    mixed::SCENARIO,
+    random::SCENARIO,
+];
+
+/// The scenario of this name.
+///
+/// # Errors
+/// If there is none; the error names all there are.
+pub fn find(name: &str) -> Result<&'static Scenario, UnknownScenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name).ok_or_else(|| UnknownScenario {
+        name: name.to_owned(),
+        valid: SCENARIOS.each_ref().map(|scenario| scenario.name).join(", "),
+    })
+}
+
+/// There is no such scenario.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown scenario `{name}`; choose one of: {valid}")]
+pub struct UnknownScenario {
+    /// What was asked for.
+    pub name: String,
+    /// What there is.
+    pub valid: String,
+}

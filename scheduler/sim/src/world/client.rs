@@ -1,0 +1,116 @@
+//! A client's process: a workload engine and the requests that it waits for.
+
+use clockwork_wire::{InferRequest, InputSpec, ModelId, Nanos, RequestId, Span, Status};
+use clockwork_workload::{Engine, Input, Output, Plan, Submit, Tag};
+
+use super::letter::{Draft, Letter, Message};
+use super::{Node, Turn};
+use crate::sliding::Sliding;
+
+/// A client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    engine: Engine,
+    /// By the client's own number, what was asked and when it was meant to be sent.
+    requests: Sliding<(Tag, Nanos)>,
+    /// Bytes of one input, by model.
+    input_sizes: Vec<u32>,
+    payloads: bool,
+}
+
+impl Client {
+    /// A client that has done nothing yet.
+    pub(crate) fn new(plan: Plan, seed: u64, payloads: bool) -> Self {
+        Self {
+            engine: Engine::new(plan, seed),
+            requests: Sliding::default(),
+            input_sizes: Vec::new(),
+            payloads,
+        }
+    }
+
+    /// Takes everything in that has been received, then sends everything that is due.
+    pub(crate) fn turn(&mut self, letters: &mut Vec<Letter>, turn: &mut Turn<'_>) {
+        for letter in letters.drain(..) {
+            self.receive(letter.message, turn);
+        }
+        while let Some(output) = self.engine.poll(turn.now) {
+            let message = match output {
+                Output::Load(load) => Message::Load(load),
+                Output::List => Message::List,
+                Output::Submit(submit) => {
+                    self.submit(&submit, turn);
+                    continue;
+                }
+                Output::Print(_) | Output::Done => continue,
+            };
+            turn.send(Draft::new(Node::Controller, 0, message));
+        }
+    }
+
+    /// When the workload wants to be asked again.
+    pub(crate) fn next_wakeup(&self) -> Option<Nanos> {
+        self.engine.next_wakeup()
+    }
+
+    /// Requests that have not been answered.
+    pub(crate) const fn unanswered(&self) -> usize {
+        self.requests.len()
+    }
+
+    fn receive(&mut self, message: Message, turn: &mut Turn<'_>) {
+        let input = match message {
+            Message::Loaded { first, copies, input_size } => {
+                self.note_sizes(first, copies, input_size);
+                Input::Loaded { first, copies }
+            }
+            Message::Listed => Input::Listed,
+            Message::Stop => Input::Stop,
+            Message::Answer { id, status, cold } => {
+                let Some(input) = self.answer(id, status, cold, turn) else { return };
+                input
+            }
+            other => unreachable!("nobody says {other:?} to a client"),
+        };
+        self.engine.handle(turn.now, input);
+    }
+
+    fn answer(
+        &mut self,
+        id: RequestId,
+        status: Status,
+        cold: bool,
+        turn: &mut Turn<'_>,
+    ) -> Option<Input> {
+        let (tag, intended) = self.requests.take(id.get())?;
+        turn.tally.answer(intended, turn.now, status, cold);
+        Some(Input::Answered { tag, status })
+    }
+
+    fn submit(&mut self, submit: &Submit, turn: &mut Turn<'_>) {
+        turn.tally.offer(submit.intended);
+        let id = RequestId::new(self.requests.push((submit.tag, submit.intended)));
+        let size = self.input_sizes.get(submit.model.index()).copied().unwrap_or_default();
+        let len = if self.payloads { size } else { 0 };
+        let request = InferRequest {
+            id,
+            user: submit.user,
+            model: submit.model,
+            slo_factor: submit.slo_factor,
+            slo: Span::ZERO,
+            input: InputSpec { len, ..InputSpec::default() },
+        };
+        turn.send(Draft {
+            body: u64::from(len),
+            ..Draft::new(Node::Controller, 0, Message::Infer(request))
+        });
+    }
+
+    fn note_sizes(&mut self, first: ModelId, copies: u32, size: u32) {
+        let end = first.index() + usize::try_from(copies).expect("a count fits usize");
+        if self.input_sizes.len() < end {
+            self.input_sizes.resize(end, 0);
+        }
+        self.input_sizes[first.index()..end].fill(size);
+    }
+}

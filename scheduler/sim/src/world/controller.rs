@@ -1,0 +1,191 @@
+//! The controller's process: a scheduler, its front, and who asked for what.
+
+use std::collections::BTreeSet;
+
+use clockwork_config::SchedulerConfig;
+use clockwork_scheduler::{Input, Order, Output, Request, Response};
+use clockwork_wire::{
+    ClientId, ClockOffset, Foreign, InferRequest, ModelLoaded, Nanos, RequestId, WorkerId,
+};
+
+use super::front::Front;
+use super::letter::{Draft, Letter, Message};
+use super::{EPOCH, Node, Turn};
+use crate::recording::Recorder;
+use crate::sliding::Sliding;
+
+/// The controller.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    scheduler: Recorder,
+    front: Front,
+    /// What is believed of each worker's clock.
+    offsets: Vec<ClockOffset>,
+    /// By the controller's own number, who asked under which number.
+    requests: Sliding<(ClientId, RequestId)>,
+    payloads: bool,
+}
+
+/// What a controller is made of.
+#[derive(Debug)]
+pub(crate) struct ControllerSetup {
+    /// The scheduler's knobs.
+    pub(crate) config: SchedulerConfig,
+    /// What is believed of each worker's clock.
+    pub(crate) offsets: Vec<ClockOffset>,
+    /// Workers that have to connect before anybody is served.
+    pub(crate) awaited: BTreeSet<WorkerId>,
+    /// Whether inputs and outputs travel.
+    pub(crate) payloads: bool,
+    /// Whether the scheduler's turns are recorded.
+    pub(crate) record: bool,
+}
+
+impl Controller {
+    /// A controller without workers.
+    pub(crate) fn new(setup: ControllerSetup) -> Self {
+        let scheduler = clockwork_scheduler::scheduler(setup.config.clone(), EPOCH, 0);
+        Self {
+            scheduler: Recorder::new(scheduler, setup.record),
+            front: Front::new(setup.config, setup.offsets.len(), setup.awaited),
+            offsets: setup.offsets,
+            requests: Sliding::default(),
+            payloads: setup.payloads,
+        }
+    }
+
+    /// Takes everything in that has been received, then everything out that has been decided.
+    pub(crate) fn turn(&mut self, letters: &mut Vec<Letter>, turn: &mut Turn<'_>) {
+        for letter in letters.drain(..) {
+            self.receive(letter, turn);
+        }
+        while let Some(output) = self.scheduler.poll(turn.now) {
+            self.carry_out(output, turn);
+        }
+        turn.checker.turn_is_over();
+        self.scheduler.end_turn();
+    }
+
+    /// When the scheduler wants to be asked again.
+    pub(crate) fn next_wakeup(&self) -> Option<Nanos> {
+        self.scheduler.next_wakeup()
+    }
+
+    /// The scheduler with what was recorded of it.
+    pub(crate) fn into_recorder(self) -> Recorder {
+        self.scheduler
+    }
+
+    fn receive(&mut self, letter: Letter, turn: &mut Turn<'_>) {
+        match letter.from {
+            Node::Client(client) => self.receive_client(client, letter.message, turn),
+            Node::Worker(worker) => self.receive_worker(worker, letter, turn),
+            Node::Controller => self.receive_own(letter.message, turn),
+        }
+    }
+
+    fn receive_client(&mut self, client: ClientId, message: Message, turn: &mut Turn<'_>) {
+        match message {
+            Message::Load(load) => self.front.load(client, load, turn.outbox),
+            Message::List => turn.send(Draft::new(Node::Client(client), 0, Message::Listed)),
+            Message::Infer(request) => self.infer(client, &request, turn),
+            other => unreachable!("a client does not say {other:?}"),
+        }
+    }
+
+    fn receive_worker(&mut self, worker: WorkerId, letter: Letter, turn: &mut Turn<'_>) {
+        if let Message::Connected(state) = letter.message {
+            turn.checker.worker_up(worker, &state);
+            let inputs = self.front.connected(worker, letter.session, *state, turn.outbox);
+            return self.feed(inputs, turn);
+        }
+        if self.front.sessions[worker.index()] != Some(letter.session) {
+            return;
+        }
+        match letter.message {
+            Message::Result(result) => {
+                let offset = self.offsets[worker.index()];
+                let result = Foreign::into_local(*result, offset);
+                turn.checker.result_arrives(turn.now, &result, offset);
+                self.feed([Input::Result { worker, result }], turn);
+            }
+            Message::ModelLoaded(loaded) => self.model_loaded(worker, &loaded, turn),
+            Message::Disconnected => {
+                self.front.disconnected(worker, turn.outbox);
+                self.feed([Input::WorkerDown { worker }], turn);
+            }
+            other => unreachable!("a worker does not say {other:?}"),
+        }
+    }
+
+    fn receive_own(&mut self, message: Message, turn: &mut Turn<'_>) {
+        let Message::NotSent(worker, result) = message else {
+            unreachable!("the controller does not say {message:?} to itself");
+        };
+        self.feed([Input::Result { worker, result: *result }], turn);
+    }
+
+    fn model_loaded(&mut self, worker: WorkerId, loaded: &ModelLoaded, turn: &mut Turn<'_>) {
+        let inputs = self.front.loaded(worker, loaded, turn.outbox);
+        self.feed(inputs, turn);
+    }
+
+    fn infer(&mut self, client: ClientId, request: &InferRequest, turn: &mut Turn<'_>) {
+        let id = RequestId::new(self.requests.push((client, request.id)));
+        let request = Request {
+            id,
+            model: request.model,
+            slo_factor: request.slo_factor,
+            slo: request.slo,
+            arrival: turn.now,
+        };
+        self.feed([Input::Request(request)], turn);
+    }
+
+    fn feed(&mut self, inputs: impl IntoIterator<Item = Input>, turn: &mut Turn<'_>) {
+        for input in inputs {
+            turn.checker.input(turn.now, &input);
+            self.scheduler.handle(turn.now, input);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, turn: &mut Turn<'_>) {
+        turn.checker.output(turn.now, &output);
+        match output {
+            Output::Action(order) => self.send(&order, turn),
+            Output::Respond(response) => self.respond(&response, turn),
+            Output::Record(record) => turn.tally.record(&record),
+        }
+    }
+
+    fn send(&self, order: &Order, turn: &mut Turn<'_>) {
+        let Some(session) = self.front.sessions[order.worker.index()] else { return };
+        let inputs = u64::try_from(order.requests.len()).expect("a batch fits u64");
+        let (input_size, _) = self.front.payload_sizes(order.action.model);
+        turn.send(Draft {
+            to: Node::Worker(order.worker),
+            session,
+            body: if self.payloads { inputs * u64::from(input_size) } else { 0 },
+            send_by: order.send_by,
+            message: Message::Action(Foreign::new(order.action)),
+        });
+    }
+
+    fn respond(&mut self, response: &Response, turn: &mut Turn<'_>) {
+        // A second answer to the same request is reported by the checker; it goes to nobody.
+        let Some((client, id)) = self.requests.take(response.request.get()) else { return };
+        let (_, output_size) = self.front.payload_sizes(response.model);
+        let carries = self.payloads && response.status.has_output();
+        turn.send(Draft {
+            to: Node::Client(client),
+            session: 0,
+            body: if carries { u64::from(output_size) } else { 0 },
+            send_by: Nanos::MAX,
+            message: Message::Answer {
+                id,
+                status: response.status,
+                cold: response.copies_at_arrival == 0,
+            },
+        });
+    }
+}

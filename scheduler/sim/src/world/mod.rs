@@ -1,0 +1,365 @@
+//! The world: processes, the links between them, and what happens next.
+//!
+//! One process runs the controller, one each worker and each client. Every process takes *turns*
+//! as its counterpart in production does: it reads the clock once, takes in everything that has
+//! arrived by then, and says everything that there is to say. Time jumps from event to event.
+
+mod agenda;
+mod client;
+mod clock;
+mod controller;
+mod cpu;
+mod front;
+mod incidents;
+mod letter;
+mod network;
+mod process;
+mod worker;
+
+use clockwork_wire::{ActionResult, ClientId, ClockOffset, Nanos, Span, Status, WorkerId};
+use rand::RngExt;
+
+pub(crate) use self::clock::Clock;
+
+use self::agenda::{Agenda, Event};
+use self::client::Client;
+use self::controller::{Controller, ControllerSetup};
+use self::letter::{Draft, Letter, Message};
+use self::network::Path;
+use self::process::Process;
+use self::worker::WorkerProcess;
+use crate::checker::Checker;
+use crate::recording::Recording;
+use crate::scenario::{Faults, Setup};
+use crate::streams::{Purpose, Random, Streams};
+use crate::tally::Tally;
+
+/// A process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Node {
+    /// The controller.
+    Controller,
+    /// A worker.
+    Worker(WorkerId),
+    /// A client.
+    Client(ClientId),
+}
+
+/// What a process sees and fills during a turn.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    /// The world's time.
+    pub(crate) now: Nanos,
+    /// What it says; sent when the turn is over.
+    pub(crate) outbox: &'a mut Vec<Draft>,
+    /// Watches.
+    pub(crate) checker: &'a mut Checker,
+    /// Counts.
+    pub(crate) tally: &'a mut Tally,
+}
+
+impl Turn<'_> {
+    fn send(&mut self, draft: Draft) {
+        self.outbox.push(draft);
+    }
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub(crate) struct World {
+    now: Nanos,
+    agenda: Agenda,
+    letters: Vec<Option<Letter>>,
+    free: Vec<u32>,
+    controller: Process<Controller>,
+    workers: Vec<Process<WorkerProcess>>,
+    clients: Vec<Process<Client>>,
+    /// To and from each worker, then to and from each client.
+    worker_paths: Vec<(Path, Path)>,
+    client_paths: Vec<(Path, Path)>,
+    faults: Faults,
+    lost: Random,
+    late: Random,
+    checker: Checker,
+    tally: Tally,
+    outbox: Vec<Draft>,
+    events: u64,
+    /// Turns in a row at one instant, to notice a process that never rests.
+    restless: u32,
+}
+
+/// What is left when everything is over.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    pub(crate) violations: Vec<String>,
+    pub(crate) recording: Option<Recording>,
+    pub(crate) events: u64,
+    /// CPU time of the controller.
+    pub(crate) controller_busy: Span,
+    /// How long everything took, in the world's time.
+    pub(crate) elapsed: Span,
+}
+
+impl World {
+    /// A world in which nothing has happened yet.
+    pub(crate) fn new(setup: Setup, streams: Streams, record: bool) -> Self {
+        let calibration = setup.calibration;
+        let payloads = calibration.payloads;
+        let devices = setup.workers.iter().map(|worker| worker.devices.len()).collect::<Vec<_>>();
+        let joins = setup.workers.iter().map(|worker| worker.joins).collect::<Vec<_>>();
+        let workers: Vec<_> = (0..)
+            .map(WorkerId::new)
+            .zip(setup.workers)
+            .map(|(id, setup)| WorkerProcess::new(id, setup, streams, payloads))
+            .map(|worker| Process::new(calibration.worker, worker))
+            .collect();
+        let starts = setup.clients.iter().map(|client| client.starts).collect::<Vec<_>>();
+        let clients: Vec<_> = setup
+            .clients
+            .into_iter()
+            .enumerate()
+            .map(|(at, client)| {
+                Client::new(client.plan, streams.seed(Purpose::Workload, at), payloads)
+            })
+            .map(|client| Process::new(calibration.client, client))
+            .collect();
+        let offsets: Vec<ClockOffset> =
+            workers.iter().map(|worker| worker.body.clock.seen_by_controller).collect();
+        let awaited = (0..).map(WorkerId::new).zip(&joins).filter(|(_, at)| at.is_zero());
+        let controller = Controller::new(ControllerSetup {
+            config: setup.scheduler.clone(),
+            offsets,
+            awaited: awaited.map(|(worker, _)| worker).collect(),
+            payloads,
+            record,
+        });
+        let path = |link, index| {
+            let end = |side| Path::new(link, streams.stream(Purpose::Network, 2 * index + side));
+            (end(0), end(1))
+        };
+        let worker_paths =
+            (0..workers.len()).map(|at| path(calibration.worker_link, at)).collect::<Vec<_>>();
+        let client_paths = (0..clients.len())
+            .map(|at| path(calibration.client_link, CLIENT_PATHS + at))
+            .collect::<Vec<_>>();
+        let from = START + setup.warmup;
+        let to = from + setup.duration;
+        let mut world = Self {
+            now: START,
+            agenda: Agenda::default(),
+            letters: Vec::new(),
+            free: Vec::new(),
+            controller: Process::new(calibration.controller, controller),
+            workers,
+            clients,
+            worker_paths,
+            client_paths,
+            faults: setup.faults,
+            lost: streams.stream(Purpose::Lost, 0),
+            late: streams.stream(Purpose::Late, 0),
+            checker: Checker::new(&setup.scheduler, &devices),
+            tally: Tally::new(from, to, devices.iter().sum()),
+            outbox: Vec::new(),
+            events: 0,
+            restless: 0,
+        };
+        world.plan(&joins, &starts, to);
+        world
+    }
+
+    /// Runs until nothing is left to happen.
+    pub(crate) fn run(mut self) -> Outcome {
+        let limit = self.tally.end() + PATIENCE;
+        while let Some((at, event)) = self.agenda.pop() {
+            if at > limit {
+                self.checker.object(self.now, format_args!("the world does not come to rest"));
+                break;
+            }
+            assert!(at >= self.now, "the agenda is in order");
+            self.restless = if at == self.now { self.restless + 1 } else { 0 };
+            self.now = at;
+            self.events += 1;
+            match event {
+                Event::Arrive(slot) => self.arrive(slot),
+                Event::Incident(index) => self.incident(index),
+                Event::Return(worker) => self.bring_back(worker),
+                Event::Turn(node) => self.turn(node),
+            }
+            if self.restless > RESTLESS {
+                self.checker.object(at, format_args!("{event:?} again and again at one instant"));
+                break;
+            }
+        }
+        self.finish()
+    }
+
+    fn plan(&mut self, joins: &[Span], starts: &[Span], end: Nanos) {
+        for (worker, &at) in (0..).map(WorkerId::new).zip(joins) {
+            self.agenda.push(START + at, Event::Return(worker));
+        }
+        for (client, &at) in (0..).map(ClientId::new).zip(starts) {
+            self.ask(Node::Client(client), START + at);
+            let stop = Letter {
+                from: Node::Client(client),
+                to: Node::Client(client),
+                session: 0,
+                message: Message::Stop,
+            };
+            self.post(end, stop);
+        }
+        for (index, &(at, _)) in (0..).zip(&self.faults.incidents) {
+            self.agenda.push(START + at, Event::Incident(index));
+        }
+    }
+
+    fn finish(mut self) -> Outcome {
+        for (id, worker) in (0..).map(WorkerId::new).zip(&self.workers) {
+            if let Some(state) = worker.body.state() {
+                self.checker.at_rest_worker(self.now, id, &state, worker.body.pending());
+            }
+        }
+        for (id, client) in (0..).map(ClientId::new).zip(&self.clients) {
+            self.checker.at_rest_client(self.now, id, client.body.unanswered());
+        }
+        self.checker.at_rest(self.now);
+        Outcome {
+            controller_busy: self.controller.cpu.busy,
+            tally: self.tally,
+            violations: self.checker.into_violations(),
+            recording: self.controller.body.into_recorder().into_recording(),
+            events: self.events,
+            elapsed: self.now - START,
+        }
+    }
+
+    fn turn(&mut self, node: Node) {
+        let now = self.now;
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let (checker, tally) = (&mut self.checker, &mut self.tally);
+        let mut turn = Turn { now, outbox: &mut outbox, checker, tally };
+        let taken = match node {
+            Node::Controller => {
+                self.controller.turn(&mut turn, Controller::turn, Controller::next_wakeup)
+            }
+            Node::Worker(id) => self.workers[id.index()].turn(
+                &mut turn,
+                WorkerProcess::turn,
+                WorkerProcess::next_wakeup,
+            ),
+            Node::Client(id) => {
+                self.clients[id.index()].turn(&mut turn, Client::turn, Client::next_wakeup)
+            }
+        };
+        if let Some(taken) = taken {
+            for draft in outbox.drain(..) {
+                self.send(node, taken.over, draft);
+            }
+            if let Some(next) = taken.next {
+                self.agenda.push(next, Event::Turn(node));
+            }
+        }
+        self.outbox = outbox;
+    }
+
+    /// Puts a message on its way at `now`.
+    fn send(&mut self, from: Node, now: Nanos, draft: Draft) {
+        let Draft { to, session, body, send_by, message } = draft;
+        let result = matches!(message, Message::Result(_));
+        if result && chance(&mut self.lost, self.faults.lost_results) {
+            return;
+        }
+        let arrival = self.path(from, to).send(now, body, send_by);
+        let Some(mut arrival) = arrival else {
+            return self.not_sent(now, to, message);
+        };
+        if result && chance(&mut self.late, self.faults.late_results) {
+            arrival += self.faults.lateness.scale(self.late.random::<f64>());
+        }
+        self.post(arrival, Letter { from, to, session, message });
+    }
+
+    /// The network gives an action up: its sender says so to the scheduler.
+    fn not_sent(&mut self, now: Nanos, to: Node, message: Message) {
+        let (Node::Worker(worker), Message::Action(action)) = (to, message) else {
+            unreachable!("only actions have a send-by time");
+        };
+        let action = action.into_local(ClockOffset::SAME);
+        let result = ActionResult::refused(&action, Status::SEND_LATE, now);
+        let message = Message::NotSent(worker, Box::new(result));
+        let from = Node::Controller;
+        self.post(now, Letter { from, to: Node::Controller, session: 0, message });
+    }
+
+    fn path(&mut self, from: Node, to: Node) -> &mut Path {
+        match (from, to) {
+            (_, Node::Worker(id)) => &mut self.worker_paths[id.index()].0,
+            (Node::Worker(id), _) => &mut self.worker_paths[id.index()].1,
+            (_, Node::Client(id)) => &mut self.client_paths[id.index()].0,
+            (Node::Client(id), _) => &mut self.client_paths[id.index()].1,
+            (Node::Controller, Node::Controller) => unreachable!("no link leads home"),
+        }
+    }
+
+    fn post(&mut self, at: Nanos, letter: Letter) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.letters.push(None);
+            u32::try_from(self.letters.len() - 1).expect("fewer than 2^32 letters are on their way")
+        });
+        self.letters[index(slot)] = Some(letter);
+        self.agenda.push(at, Event::Arrive(slot));
+    }
+
+    fn arrive(&mut self, slot: u32) {
+        let letter = self.letters[index(slot)].take().expect("a letter arrives once");
+        self.free.push(slot);
+        let (to, session) = (letter.to, letter.session);
+        match to {
+            Node::Controller => self.controller.inbox.push(letter),
+            Node::Worker(id) => {
+                let worker = &mut self.workers[id.index()];
+                if !worker.body.accepts(session) {
+                    return;
+                }
+                worker.inbox.push(letter);
+            }
+            Node::Client(id) => self.clients[id.index()].inbox.push(letter),
+        }
+        self.ask(to, self.now);
+    }
+
+    /// Asks for a turn of a process.
+    fn ask(&mut self, node: Node, at: Nanos) {
+        let cpu = match node {
+            Node::Controller => &mut self.controller.cpu,
+            Node::Worker(id) => &mut self.workers[id.index()].cpu,
+            Node::Client(id) => &mut self.clients[id.index()].cpu,
+        };
+        if let Some(turn) = cpu.ask(at) {
+            self.agenda.push(turn, Event::Turn(node));
+        }
+    }
+}
+
+/// The start of a controller that all actions name.
+pub(crate) const EPOCH: u32 = 1;
+
+/// Far from the beginning of time, so that differences to instants do not saturate.
+pub(crate) const START: Nanos = Nanos::new(1_000_000_000_000);
+
+/// How long after the clients stop the world may take to come to rest.
+const PATIENCE: Span = Span::from_secs(60);
+
+/// Events at one instant after which somebody surely spins.
+const RESTLESS: u32 = 1_000_000;
+
+/// Streams of client links begin here, so that another worker does not change them.
+const CLIENT_PATHS: usize = 1 << 20;
+
+fn chance(random: &mut Random, probability: f64) -> bool {
+    probability > 0.0 && random.random::<f64>() < probability
+}
+
+fn index(slot: u32) -> usize {
+    usize::try_from(slot).expect("a slot fits usize")
+}

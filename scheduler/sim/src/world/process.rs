@@ -1,0 +1,69 @@
+//! A process: what it is, what waits for it, and when it runs.
+
+use clockwork_wire::Nanos;
+
+use super::Turn;
+use super::cpu::Cpu;
+use super::letter::Letter;
+use crate::calibration::Cost;
+
+/// A process of the world.
+#[derive(Debug)]
+pub(crate) struct Process<T> {
+    /// When it runs.
+    pub(crate) cpu: Cpu,
+    /// What has arrived and has not been taken in.
+    pub(crate) inbox: Vec<Letter>,
+    /// What it does.
+    pub(crate) body: T,
+    /// Wake-ups in a row that were wanted at once although nothing was left to say.
+    spins: u32,
+}
+
+/// A turn that was taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    /// When its messages leave.
+    pub(crate) over: Nanos,
+    /// The next turn, if the agenda has to be told.
+    pub(crate) next: Option<Nanos>,
+}
+
+impl<T> Process<T> {
+    /// A process that has not run yet.
+    pub(crate) const fn new(cost: Cost, body: T) -> Self {
+        Self { cpu: Cpu::new(cost), inbox: Vec::new(), body, spins: 0 }
+    }
+
+    /// Takes a turn, unless the one on the agenda is out of date.
+    pub(crate) fn turn(
+        &mut self,
+        turn: &mut Turn<'_>,
+        run: impl FnOnce(&mut T, &mut Vec<Letter>, &mut Turn<'_>),
+        next_wakeup: impl FnOnce(&T) -> Option<Nanos>,
+    ) -> Option<Taken> {
+        if !self.cpu.begin(turn.now) {
+            return None;
+        }
+        let received = self.inbox.len();
+        run(&mut self.body, &mut self.inbox, turn);
+        let over = self.cpu.end(turn.now, received, turn.outbox.len());
+        let wakeup = next_wakeup(&self.body);
+        self.watch(turn, wakeup);
+        Some(Taken { over, next: wakeup.and_then(|at| self.cpu.ask_timer(turn.now, at)) })
+    }
+
+    /// A process that has nothing left to say and wants to be woken at once would spin for ever.
+    fn watch(&mut self, turn: &mut Turn<'_>, wakeup: Option<Nanos>) {
+        let spins = turn.outbox.is_empty() && wakeup.is_some_and(|at| at <= turn.now);
+        self.spins = if spins { self.spins + 1 } else { 0 };
+        if self.spins == SPINS {
+            turn.checker.object(
+                turn.now,
+                format_args!("a process wants to be woken at once, {SPINS} times with nothing to say"),
+            );
+        }
+    }
+}
+
+const SPINS: u32 = 100;

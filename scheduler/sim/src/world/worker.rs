@@ -1,0 +1,214 @@
+//! A worker's process: the executor's worker over emulated devices, and its connection.
+
+use clockwork_executor::emulated::{Deviation, Emulated};
+use clockwork_executor::{
+    Device, Fault, Input, Inputs, ModelSource, Output, Worker, WorkerConfig,
+};
+use clockwork_wire::{
+    ActionKind, ActionResult, Foreign, GpuId, ModelLoaded, Nanos, WorkerId, WorkerState,
+};
+
+use super::clock::Clock;
+use super::letter::{Draft, Letter, Message};
+use super::{Node, Turn};
+use crate::scenario::WorkerSetup;
+use crate::streams::{Purpose, Streams};
+
+/// A worker.
+#[derive(Debug)]
+pub(crate) struct WorkerProcess {
+    id: WorkerId,
+    setup: WorkerSetup,
+    streams: Streams,
+    pub(crate) clock: Clock,
+    worker: Worker,
+    /// How often the process has been started.
+    starts: usize,
+    alive: bool,
+    /// The connection; each has a number of its own.
+    session: u32,
+    connected: bool,
+    /// Whether it says hello as soon as it owes nothing: only then does its state tell everything.
+    greets: bool,
+    payloads: bool,
+    /// Bytes of one output, by model.
+    output_sizes: Vec<u32>,
+    /// The last outage ends here; earlier ends of overlapping outages mean nothing.
+    back_at: Nanos,
+}
+
+impl WorkerProcess {
+    /// A process that has not started yet.
+    pub(crate) fn new(id: WorkerId, setup: WorkerSetup, streams: Streams, payloads: bool) -> Self {
+        let clock = Clock::new(setup.skew, &mut streams.stream(Purpose::Clock, id.index()));
+        let worker = build(id, &setup, streams, 0);
+        Self {
+            id,
+            setup,
+            streams,
+            clock,
+            worker,
+            starts: 1,
+            alive: false,
+            session: 0,
+            connected: false,
+            greets: false,
+            payloads,
+            output_sizes: Vec::new(),
+            back_at: Nanos::ZERO,
+        }
+    }
+
+    /// Whether a letter of this connection reaches it.
+    pub(crate) const fn accepts(&self, session: u32) -> bool {
+        self.alive && self.connected && self.session == session
+    }
+
+    /// Takes everything in that has been received, then reports everything that is over.
+    pub(crate) fn turn(&mut self, letters: &mut Vec<Letter>, turn: &mut Turn<'_>) {
+        if !self.alive {
+            letters.clear();
+            return;
+        }
+        let local = self.clock.read(turn.now);
+        for letter in letters.drain(..) {
+            self.receive(local, letter.message, turn);
+        }
+        while let Some(output) = self.worker.poll(local) {
+            self.say(local, output, turn);
+        }
+        for index in 0..self.setup.devices.len() {
+            let gpu = GpuId::from_index(index);
+            let free = self.worker.free_pages(gpu).expect("the device exists");
+            turn.checker.free_pages(self.id, gpu, free);
+        }
+        if self.greets && self.worker.counters().pending() == 0 {
+            self.greet(turn);
+        }
+    }
+
+    /// When, in the world's time, the worker wants to be asked again.
+    pub(crate) fn next_wakeup(&self) -> Option<Nanos> {
+        let local = self.worker.next_wakeup().filter(|_| self.alive)?;
+        Some(self.clock.world(local))
+    }
+
+    /// The process starts, or its connection can be made again.
+    pub(crate) fn start(&mut self, now: Nanos) {
+        if now >= self.back_at {
+            self.alive = true;
+            self.greets = !self.connected;
+        }
+    }
+
+    /// The process dies; everything in it is lost. Returns the session that ends with it.
+    pub(crate) fn crash(&mut self, back_at: Nanos) -> Option<u32> {
+        self.alive = false;
+        self.worker = build(self.id, &self.setup, self.streams, self.starts);
+        self.starts += 1;
+        self.disconnect(back_at)
+    }
+
+    /// The connection breaks. Returns its session, if there was one.
+    pub(crate) fn disconnect(&mut self, back_at: Nanos) -> Option<u32> {
+        self.back_at = self.back_at.max(back_at);
+        self.greets = false;
+        let was_connected = std::mem::take(&mut self.connected);
+        was_connected.then_some(self.session)
+    }
+
+    /// Makes a device misbehave.
+    pub(crate) fn inject(&mut self, now: Nanos, gpu: GpuId, fault: Fault) {
+        if self.alive {
+            self.worker.inject(self.clock.read(now), gpu, fault);
+        }
+    }
+
+    /// What the worker says of itself, if it runs.
+    pub(crate) fn state(&self) -> Option<WorkerState> {
+        self.alive.then(|| self.worker.state())
+    }
+
+    /// Actions that owe a result.
+    pub(crate) const fn pending(&self) -> u64 {
+        self.worker.counters().pending()
+    }
+
+    fn receive(&mut self, local: Nanos, message: Message, turn: &mut Turn<'_>) {
+        let input = match message {
+            Message::Action(action) => {
+                let action = action.into_local(self.clock.controller_seen);
+                turn.checker.action_arrives(self.id, &action);
+                Input::Action { action, inputs: Inputs::default() }
+            }
+            Message::LoadModel(load) => Input::LoadModel(*load),
+            other => unreachable!("nobody says {other:?} to a worker"),
+        };
+        self.worker.handle(local, input);
+    }
+
+    fn say(&mut self, local: Nanos, output: Output, turn: &mut Turn<'_>) {
+        let (body, message) = match output {
+            Output::Result { result, .. } => {
+                turn.checker.result_leaves(self.id, &result, self.clock);
+                turn.tally.result(&result, self.clock);
+                (self.body(&result), Message::Result(Box::new(Foreign::new(result))))
+            }
+            Output::Resolve { id, name } => {
+                let found = self.setup.catalogue.get(&name).cloned();
+                let source = found
+                    .map(ModelSource::Profile)
+                    .ok_or_else(|| format!("no model `{name}` in the scenario"));
+                self.worker.handle(local, Input::Resolved { id, source });
+                return;
+            }
+            Output::ModelLoaded(loaded) => {
+                self.note_sizes(&loaded);
+                (0, Message::ModelLoaded(Box::new(loaded)))
+            }
+            Output::CancelReply { .. } => return,
+        };
+        if self.connected {
+            turn.send(Draft { body, ..Draft::new(Node::Controller, self.session, message) });
+        }
+    }
+
+    fn greet(&mut self, turn: &mut Turn<'_>) {
+        self.greets = false;
+        self.connected = true;
+        self.session += 1;
+        let hello = Message::Connected(Box::new(self.worker.state()));
+        turn.send(Draft::new(Node::Controller, self.session, hello));
+    }
+
+    fn note_sizes(&mut self, loaded: &ModelLoaded) {
+        let Some(profile) = &loaded.profile else { return };
+        let end = loaded.model.index() + usize::try_from(loaded.copies).expect("a count fits usize");
+        if self.output_sizes.len() < end {
+            self.output_sizes.resize(end, 0);
+        }
+        self.output_sizes[loaded.model.index()..end].fill(profile.output_size);
+    }
+
+    /// Bytes that travel with a result.
+    fn body(&self, result: &ActionResult) -> u64 {
+        let ActionKind::Infer { batch } = result.kind else { return 0 };
+        if !self.payloads || !result.status.is_ok() {
+            return 0;
+        }
+        let size = self.output_sizes.get(result.model.index()).copied().unwrap_or_default();
+        u64::from(size) * u64::from(batch.get())
+    }
+}
+
+fn build(id: WorkerId, setup: &WorkerSetup, streams: Streams, starts: usize) -> Worker {
+    let device = |(index, device): (usize, &crate::scenario::DeviceSetup)| {
+        let salt = (id.index() << 32) | (index << 16) | starts;
+        let seed = streams.seed(Purpose::Device, salt);
+        let deviation = Deviation { seed, ..device.deviation };
+        let device: Box<dyn Device> = Box::new(Emulated::deviating(device.spec.clone(), deviation));
+        device
+    };
+    let devices = setup.devices.iter().enumerate().map(device).collect();
+    Worker::new(WorkerConfig::default(), devices)
+}
