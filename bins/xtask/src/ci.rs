@@ -32,7 +32,8 @@ pub(crate) fn run() -> Result<String, String> {
 
 /// What the steps are and why each exists.
 pub(crate) fn help() -> String {
-    STEPS.iter().map(|step| format!("{:10} {}\n", step.name, step.why)).collect()
+    let lines: Vec<_> = STEPS.iter().map(|step| format!("{:10} {}", step.name, step.why)).collect();
+    lines.join("\n")
 }
 
 const STEPS: &[Step] = &[
