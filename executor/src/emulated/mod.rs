@@ -26,6 +26,7 @@ pub struct Deviation {
     /// Seed of the noise.
     pub seed: u64,
     /// Bytes per second at which inputs and outputs are copied; `None`: they cost no time.
+    /// They hide behind execution only on a device of [depth](DeviceSpec::depth) 2.
     pub copy_bandwidth: Option<u64>,
 }
 
