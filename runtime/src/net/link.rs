@@ -2,10 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::io;
 use std::rc::Rc;
 
-use clockwork_wire::Nanos;
 use clockwork_wire::codec::{BodyId, FrameKind, Ping, decode_ping, encode_ping};
+use clockwork_wire::{Nanos, Span};
 
 use super::bulk::BulkOutbox;
 use super::dialect::{Dialect, Ear};
@@ -75,7 +76,10 @@ impl<D: Dialect> Link<D> {
     pub(super) async fn run(self: Rc<Self>, reader: FrameReader) -> LinkEnd {
         self.start(Self::read(Rc::clone(&self), reader));
         let writer = Rc::clone(&self);
-        self.start(async move { LinkEnd::Io(writer.control.pump.run(&writer.control).await) });
+        self.start(async move {
+            let error = writer.control.pump.run(&writer.control).await;
+            broken(error).await
+        });
         self.start(Self::keep(Rc::clone(&self)));
         self.ended.wait().await;
         let tasks = self.tasks.take();
@@ -91,7 +95,10 @@ impl<D: Dialect> Link<D> {
         self.bulk.attach(stream);
         self.start(Self::read(Rc::clone(self), reader));
         let writer = Rc::clone(self);
-        self.start(async move { LinkEnd::Io(writer.bulk.pump.run(&writer.bulk).await) });
+        self.start(async move {
+            let error = writer.bulk.pump.run(&writer.bulk).await;
+            broken(error).await
+        });
     }
 
     /// Ends the link; the first reason counts.
@@ -290,3 +297,12 @@ impl<D: Dialect> Link<D> {
         }
     }
 }
+
+/// Writing failed. What the peer sent before it left may still be unread, and says more.
+async fn broken(error: io::Error) -> LinkEnd {
+    rt::sleep(READ_ON).await;
+    LinkEnd::Io(error)
+}
+
+/// How long a link whose peer takes nothing is still read.
+const READ_ON: Span = Span::from_millis(100);

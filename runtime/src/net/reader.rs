@@ -188,7 +188,11 @@ impl FrameReader {
 
     /// Reads once; `false` if the peer closed between two frames.
     async fn fill(&mut self, need: usize) -> Result<bool, ReadError> {
-        let n = self.stream.read(&mut self.buffer[self.tail..]).await?;
+        let n = match self.stream.read(&mut self.buffer[self.tail..]).await {
+            // A process that ends with something unread resets its connections: it has left.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+            read => read?,
+        };
         let have = self.tail - self.head;
         if n == 0 && have > 0 {
             return Err(ReadError::Truncated { have, need });
