@@ -8,9 +8,10 @@ use crate::{Check, ConfigError};
 knobs! {
     /// Which CPUs a process uses, and whether it may spin.
     pub struct CoresConfig {
-        /// Whether to pin each core's thread to a CPU of the process's affinity mask. Without
-        /// pinning the kernel moves threads, which costs some latency but shares a small machine
-        /// fairly.
+        /// Whether to pin each core's thread to a CPU of the process's affinity mask, if that has
+        /// one to spare. Give pinned processes of one machine masks of their own (`taskset`).
+        /// Without pinning the kernel moves threads, which costs some latency but shares a small
+        /// machine fairly.
         pub pin: bool = false,
         /// Spin for this long before a due action instead of sleeping to its time. 0: an action
         /// starts 40 to 70 us late and an idle process uses no CPU. Large: that much CPU time per

@@ -28,11 +28,12 @@ knobs! {
         /// way: actions fail with status 74. Large: pinned memory that nothing else can use.
         #[serde(with = "crate::unit::bytes")]
         pub host_io_pool_size: u64 = POOL_BYTES,
-        /// Whether to write one record per device task.
+        /// Whether the original's worker wrote one record per device task. Accepted for its files
+        /// and without effect: the controller's action log holds these facts.
         pub enable_task_telemetry: bool = false,
-        /// Whether to write one record per action.
+        /// Likewise, one record per action.
         pub enable_action_telemetry: bool = false,
-        /// Where these records go.
+        /// Where these records went. Likewise without effect.
         pub telemetry_log_dir: String = "./".into(),
         /// Whether to accept an INFER without inputs and to make inputs up; otherwise it fails with
         /// status 75.

@@ -1,5 +1,9 @@
 //! Which CPU each core of the process gets.
 
+use clockwork_config::CoresConfig;
+
+use crate::rt;
+
 /// Where the cores of a process run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
@@ -15,6 +19,13 @@ pub struct Placement {
 /// error: the cores then share what there is.
 pub fn place(cores: usize) -> Placement {
     place_on(&allowed(), cores)
+}
+
+/// How the only core of a process is to run. Pinned processes share CPUs unless each has an affinity
+/// mask of its own: every one takes the first CPU of its mask.
+pub fn single(name: &str, config: &CoresConfig) -> rt::Options {
+    let pin = if config.pin { place(1).cpus[0] } else { None };
+    rt::Options { pin, spin: config.spin, ..rt::Options::named(name) }
 }
 
 /// The CPUs that this process may use (its affinity mask), in rising order.

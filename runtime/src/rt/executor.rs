@@ -1,10 +1,12 @@
 //! Starts and runs a core.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::future::Future;
 use std::thread;
 use std::time::Duration;
 
+use clockwork_wire::Span;
 use glommio::timer::Timer;
 use glommio::{LocalExecutorBuilder, Placement};
 
@@ -18,11 +20,14 @@ pub struct Options {
     pub pin: Option<usize>,
     /// Entries of the I/O ring: 128 for some hundred connections, 1,024 for thousands.
     pub ring_depth: usize,
+    /// How long before a due time a [`TurnBell`](super::TurnBell) of this core stops sleeping and
+    /// spins, which makes it punctual to a microsecond; zero, the default, never spins.
+    pub spin: Span,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "core".into(), pin: None, ring_depth: 128 }
+        Self { name: "core".into(), pin: None, ring_depth: 128, spin: Span::ZERO }
     }
 }
 
@@ -79,6 +84,7 @@ pub fn run<T>(options: &Options, future: impl Future<Output = T>) -> Result<T, E
         .preempt_timer(PREEMPT)
         .make()
         .map_err(|e| ExecutorError::Start { name: options.name.clone(), reason: e.to_string() })?;
+    SPIN.set(options.spin);
     Ok(executor.run(async move {
         // The library's first timer of a process fires tens of milliseconds late.
         Timer::new(Duration::from_micros(1)).await;
@@ -131,6 +137,16 @@ where
         .spawn(move || run(&options, async move { make().await }))
         .map(|thread| Core { name: name.clone(), thread })
         .map_err(|source| ExecutorError::Thread { name, source })
+}
+
+/// How long this core spins before a due time.
+pub(super) fn spin() -> Span {
+    SPIN.get()
+}
+
+thread_local! {
+    /// A core is a thread; what it was started with holds to its end.
+    static SPIN: Cell<Span> = const { Cell::new(Span::ZERO) };
 }
 
 /// What a panic said.

@@ -6,7 +6,8 @@ use std::task::Poll;
 
 use clockwork_wire::Nanos;
 
-use super::{Doorbell, Notify, sleep_until};
+use super::executor::spin;
+use super::{Doorbell, Notify, spin_until};
 
 /// Wakes a core's turn task: something arrived on this core, another thread has something, or a
 /// timer is due.
@@ -38,9 +39,10 @@ impl TurnBell {
     }
 
     /// Waits until somebody asks for a turn or `until` has come, whichever is first. With `None`
-    /// no time ends it. Takes every notification made so far.
+    /// no time ends it. Takes every notification made so far. Spins at the end if the core was
+    /// started so ([`Options::spin`](super::Options::spin)).
     pub async fn wait(&self, until: Option<Nanos>) {
-        let mut timer = pin!(sleep_until(until.unwrap_or(Nanos::MAX)));
+        let mut timer = pin!(spin_until(until.unwrap_or(Nanos::MAX), spin()));
         poll_fn(|cx| {
             let local = self.local.poll_wait(cx).is_ready();
             let foreign = self.foreign.poll_wait(cx).is_ready();
@@ -67,6 +69,20 @@ mod tests {
             bell.foreign().ring();
             bell.wait(None).await;
             let at = clock::now() + Span::from_millis(1);
+            bell.wait(Some(at)).await;
+            assert!(clock::now() >= at);
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_spinning_core_comes_by_notification_and_never_early() {
+        let spinning = Options { spin: Span::from_millis(1), ..Options::default() };
+        run(&spinning, async {
+            let bell = TurnBell::new();
+            bell.notify();
+            bell.wait(Some(Nanos::MAX)).await;
+            let at = clock::now() + Span::from_millis(2);
             bell.wait(Some(at)).await;
             assert!(clock::now() >= at);
         })
