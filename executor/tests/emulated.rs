@@ -102,7 +102,9 @@ fn what_hung_goes_on_where_it_stopped_and_what_came_meanwhile_begins() {
     infer(&mut device, at(30), 2, 0);
     load(&mut device, at(40));
     device.inject(at(100), Fault::None);
-    let ends: Vec<_> = all(&mut device).iter().map(|done| done.exec.end).collect();
+    let done = all(&mut device);
+    let ends: Vec<_> = done.iter().map(|done| done.exec.end).collect();
+    assert_eq!(done[2].exec.begin, at(40), "its engine was idle when it came, so it began then");
     let first = at(99) + exec; // a millisecond was over when it stopped
     assert_eq!(ends, [first, first + exec, at(100) + Span::new(8_372_000)]);
 }

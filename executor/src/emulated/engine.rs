@@ -67,9 +67,10 @@ impl Engine {
     }
 
     /// Goes on after nothing moved from `since` until `now`: what was under way has as much left as
-    /// it had, and what was given to the engine meanwhile begins.
+    /// it had. What was given to the idle engine meanwhile began then, and has everything left: a
+    /// start in its window does not move out of it.
     pub(super) fn resume(&mut self, since: Nanos, now: Nanos) {
-        let (mut free_at, mut copied_at) = (now, now);
+        let (mut free_at, mut copied_at) = (Nanos::ZERO, now);
         for timed in &mut self.jobs {
             timed.resume(since, now, free_at, copied_at);
             free_at = free_at.max(timed.exec_end);
@@ -95,7 +96,7 @@ impl Timed {
             self.exec_end += pause;
         } else {
             self.exec_begin = self.exec_begin.max(free_at);
-            self.exec_end = self.exec_begin + self.job.exec;
+            self.exec_end = self.exec_begin.max(now) + self.job.exec;
         }
         self.copied_at = self.exec_end.max(copied_before) + self.job.output;
     }

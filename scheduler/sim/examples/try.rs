@@ -10,9 +10,22 @@ fn main() {
     for seed in from..to {
         let t = std::time::Instant::now();
         let r = simulate(s, seed, &Options { load, ..Options::default() });
-        if to - from < 5 { println!("{r}\nwall {:?} {:.0} req/s", t.elapsed(), r.work.requests as f64 / t.elapsed().as_secs_f64()); }
-        if !r.violations.is_empty() { bad += 1; if bad < 6 { println!("{r}"); } }
-        if t.elapsed().as_millis() > 500 { println!("seed {seed} slow {:?}", t.elapsed()); }
+        if to - from < 5 {
+            println!(
+                "{r}\nwall {:?} {:.0} req/s",
+                t.elapsed(),
+                r.work.requests as f64 / t.elapsed().as_secs_f64()
+            );
+        }
+        if !r.violations.is_empty() {
+            bad += 1;
+            if bad < 6 {
+                println!("{r}");
+            }
+        }
+        if t.elapsed().as_millis() > 500 {
+            println!("seed {seed} slow {:?}", t.elapsed());
+        }
     }
     println!("{bad} bad");
 }

@@ -57,9 +57,5 @@ impl Calibration {
 }
 
 /// A process that costs nothing.
-const FREE: Cost = Cost {
-    turn: Span::ZERO,
-    message_in: Span::ZERO,
-    message_out: Span::ZERO,
-    timer: Span::ZERO,
-};
+const FREE: Cost =
+    Cost { turn: Span::ZERO, message_in: Span::ZERO, message_out: Span::ZERO, timer: Span::ZERO };

@@ -113,7 +113,8 @@ impl Report {
         self.utilisation = tally.executing.as_f64() / tally.device_time().as_f64();
         self.copying = tally.copying.as_f64() / tally.device_time().as_f64();
         self.batch_mean = ratio(tally.inputs, tally.infers);
-        self.prediction_error_us = tally.prediction_error.as_f64() / 1e3 / float(tally.infers.max(1));
+        self.prediction_error_us =
+            tally.prediction_error.as_f64() / 1e3 / float(tally.infers.max(1));
         let failed = tally.failures.iter();
         self.actions = Actions {
             infers: tally.infers,
@@ -147,7 +148,10 @@ pub(crate) fn replay_command(scenario: &str, seed: u64) -> String {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, seed, scheduler, seconds, latency, actions, .. } = self;
-        writeln!(f, "scenario {scenario}, seed {seed}, scheduler {scheduler}, {seconds} s measured")?;
+        writeln!(
+            f,
+            "scenario {scenario}, seed {seed}, scheduler {scheduler}, {seconds} s measured"
+        )?;
         writeln!(f, "offered      {:>10.1}/s", self.offered_rps)?;
         writeln!(
             f,

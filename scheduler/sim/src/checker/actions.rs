@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clockwork_scheduler::{ActionRecord, Order, Response};
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchSize, DeviceState, GpuId, ModelId,
-    ModelProfile, Pages, Nanos, RequestId, Status, Window, WorkerId, WorkerState,
+    ModelProfile, Nanos, Pages, RequestId, Status, Window, WorkerId, WorkerState,
 };
 use smallvec::SmallVec;
 
@@ -85,7 +85,9 @@ impl Orders {
         self.models.insert((worker, model), Limits { pages: profile.pages, batches });
         for (_, cache) in self.caches.iter_mut().filter(|((of, _), _)| *of == worker) {
             // A copy that was found is counted as soon as its size is known.
-            if let Some(copy) = cache.copies.get_mut(&model).filter(|copy| copy.pages == Pages::ZERO) {
+            if let Some(copy) =
+                cache.copies.get_mut(&model).filter(|copy| copy.pages == Pages::ZERO)
+            {
                 copy.pages = profile.pages;
                 cache.used += profile.pages;
             }

@@ -167,9 +167,7 @@ impl Device {
             && exec.duration <= exec.end - exec.begin;
         violations.unless(ordered, now, || format!("invariant 6: {result:?} is out of order"));
         *engine = exec.end;
-        if result.kind == ActionKind::Load
-            && self.resident.insert(result.model, pages).is_none()
-        {
+        if result.kind == ActionKind::Load && self.resident.insert(result.model, pages).is_none() {
             self.resident_pages += pages;
         }
     }

@@ -118,9 +118,8 @@ impl Checker {
     /// A result reaches the controller: converted, it lies in the past.
     pub(crate) fn result_arrives(&mut self, now: Nanos, result: &ActionResult, by: ClockOffset) {
         let plausible = result.sent <= now + by.error.times(2);
-        self.violations.unless(plausible, now, || {
-            format!("invariant 6: {result:?} was sent in the future")
-        });
+        self.violations
+            .unless(plausible, now, || format!("invariant 6: {result:?} was sent in the future"));
     }
 
     /// A worker says hello.

@@ -43,7 +43,10 @@ impl Requests {
         let action = order.action;
         for id in &order.requests {
             let Some(open) = self.open.get_mut(id.get()) else {
-                violations.add(now, format!("invariant 5: {action:?} carries request {id}, which is answered"));
+                violations.add(
+                    now,
+                    format!("invariant 5: {action:?} carries request {id}, which is answered"),
+                );
                 continue;
             };
             violations.unless(open.request.model == action.model, now, || {
@@ -71,14 +74,17 @@ impl Requests {
             return;
         };
         let request = open.request;
-        violations.unless(response.departure == now && response.arrival == request.arrival, now, || {
-            format!("{response:?} answers {request:?} with other times")
-        });
+        violations.unless(
+            response.departure == now && response.arrival == request.arrival,
+            now,
+            || format!("{response:?} answers {request:?} with other times"),
+        );
         let deadline = request.arrival + response.slo;
         violations.unless(!response.status.is_ok() || now <= deadline, now, || {
             format!("invariant 9: {response:?} is OK after its deadline {}", deadline.get())
         });
-        let own_slo = request.slo_factor > 0.0 || request.slo.is_zero() || request.slo == response.slo;
+        let own_slo =
+            request.slo_factor > 0.0 || request.slo.is_zero() || request.slo == response.slo;
         violations.unless(own_slo, now, || format!("{response:?} has not the SLO of {request:?}"));
         let Some((action, _)) = response.output else { return };
         let carried = carrier.is_some_and(|carrier| {

@@ -81,7 +81,11 @@ fn link(random: &mut Random) -> Link {
     let bandwidth = if chance(random, 0.5) { 0 } else { random.random_range(10..1_250) * MEGABYTE };
     Link {
         delay: Span::from_micros(random.random_range(0..1_000)),
-        jitter: Span::from_micros(if chance(random, 0.5) { 0 } else { random.random_range(0..300) }),
+        jitter: Span::from_micros(if chance(random, 0.5) {
+            0
+        } else {
+            random.random_range(0..300)
+        }),
         bandwidth,
     }
 }
@@ -95,7 +99,8 @@ fn workers(random: &mut Random) -> Vec<WorkerSetup> {
         .map(|index| {
             let class = random.random_range(0..3);
             let catalogue = [&fast, &slow, &few][class];
-            let joins = if index > 0 && chance(random, 0.2) { millis(random, 1, 300) } else { Span::ZERO };
+            let joins =
+                if index > 0 && chance(random, 0.2) { millis(random, 1, 300) } else { Span::ZERO };
             WorkerSetup {
                 devices: (0..random.random_range(1..=3)).map(|_| device(random, class)).collect(),
                 catalogue: catalogue.clone(),
@@ -201,7 +206,10 @@ fn incident(
         2 => incidents.push((at, Incident::Stall { worker, pause: down })),
         kind => {
             let factor = random.random_range(0.5..10.0);
-            let fault = if kind == 3 { Fault::Hang } else { Fault::Slow(factor) };
+            // With two INFERs handed over, the second starts when the first ends: on a device that
+            // hangs, that is not when it was predicted.
+            let hangs = kind == 3 && setup.devices[gpu.index()].spec.depth == 1;
+            let fault = if hangs { Fault::Hang } else { Fault::Slow(factor) };
             incidents.push((at, device(fault)));
             incidents.push((at + down, device(Fault::None)));
         }

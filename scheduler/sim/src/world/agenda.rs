@@ -66,12 +66,7 @@ mod tests {
         let events: Vec<_> = std::iter::from_fn(|| agenda.pop()).map(|(_, e)| e).collect();
         assert_eq!(
             events,
-            [
-                Event::Incident(0),
-                Event::Arrive(1),
-                Event::Arrive(0),
-                Event::Turn(Node::Controller)
-            ]
+            [Event::Incident(0), Event::Arrive(1), Event::Arrive(0), Event::Turn(Node::Controller)]
         );
     }
 }

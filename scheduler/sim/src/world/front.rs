@@ -43,7 +43,11 @@ struct Family {
 
 impl Front {
     /// A front that waits for these workers.
-    pub(crate) fn new(config: SchedulerConfig, workers: usize, awaited: BTreeSet<WorkerId>) -> Self {
+    pub(crate) fn new(
+        config: SchedulerConfig,
+        workers: usize,
+        awaited: BTreeSet<WorkerId>,
+    ) -> Self {
         Self {
             config,
             awaited,
@@ -146,7 +150,8 @@ impl Front {
         family.waiting.remove(&worker);
         family.announce(out);
         let profile = loaded.profile.as_ref();
-        let up = |profile: &ModelProfile| family.ids().map(|m| model_up(worker, m, profile)).collect();
+        let up =
+            |profile: &ModelProfile| family.ids().map(|m| model_up(worker, m, profile)).collect();
         profile.map(up).unwrap_or_default()
     }
 
@@ -182,11 +187,8 @@ impl Family {
             return;
         }
         self.announced = true;
-        let message = Message::Loaded {
-            first: self.first,
-            copies: self.copies,
-            input_size: self.input_size,
-        };
+        let message =
+            Message::Loaded { first: self.first, copies: self.copies, input_size: self.input_size };
         out.push(Draft::new(Node::Client(self.client), 0, message));
     }
 }

@@ -60,7 +60,9 @@ impl<T> Process<T> {
         if self.spins == SPINS {
             turn.checker.object(
                 turn.now,
-                format_args!("a process wants to be woken at once, {SPINS} times with nothing to say"),
+                format_args!(
+                    "a process wants to be woken at once, {SPINS} times with nothing to say"
+                ),
             );
         }
     }

@@ -1,9 +1,7 @@
 //! A worker's process: the executor's worker over emulated devices, and its connection.
 
 use clockwork_executor::emulated::{Deviation, Emulated};
-use clockwork_executor::{
-    Device, Fault, Input, Inputs, ModelSource, Output, Worker, WorkerConfig,
-};
+use clockwork_executor::{Device, Fault, Input, Inputs, ModelSource, Output, Worker, WorkerConfig};
 use clockwork_wire::{
     ActionKind, ActionResult, Foreign, GpuId, ModelLoaded, Nanos, WorkerId, WorkerState,
 };
@@ -183,7 +181,8 @@ impl WorkerProcess {
 
     fn note_sizes(&mut self, loaded: &ModelLoaded) {
         let Some(profile) = &loaded.profile else { return };
-        let end = loaded.model.index() + usize::try_from(loaded.copies).expect("a count fits usize");
+        let end =
+            loaded.model.index() + usize::try_from(loaded.copies).expect("a count fits usize");
         if self.output_sizes.len() < end {
             self.output_sizes.resize(end, 0);
         }
