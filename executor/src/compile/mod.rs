@@ -41,9 +41,6 @@ use graph::Graph;
 ///
 /// # Errors
 /// Names the node and what of it is not supported.
-///
-/// # Panics
-/// If the compiler made an artifact that its own reader refuses, which is a bug.
 pub fn compile(onnx: &[u8], batches: &[BatchSize]) -> Result<Artifact, CompileError> {
     let sizes: Vec<u16> = batches.iter().map(|batch| batch.get()).collect();
     if sizes.first() != Some(&1) || !sizes.is_sorted_by(|a, b| a < b) {
@@ -60,7 +57,8 @@ pub fn compile(onnx: &[u8], batches: &[BatchSize]) -> Result<Artifact, CompileEr
     let manifest = manifest(&graph, sizes, &packed.bytes)?;
     files.insert(MANIFEST.to_owned(), to_json(&manifest));
     files.insert(weights_path(CPU_FP32), packed.bytes);
-    Ok(Artifact::from_files(files).expect("what the compiler writes, the reader accepts"))
+    Artifact::from_files(files)
+        .map_err(|error| CompileError::Model { model: graph.name, reason: error.to_string() })
 }
 
 fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest, CompileError> {

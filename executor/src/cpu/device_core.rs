@@ -26,6 +26,9 @@ pub struct Host {
     pub clock: Arc<dyn Fn() -> Nanos + Send + Sync>,
     /// Makes whoever drives the device come by and poll; called by the device core.
     pub wake: Arc<dyn Fn() + Send + Sync>,
+    /// Called once by the device core as it starts, to give its thread the processor that it is to
+    /// have: a thread begins on those of its maker, which may be a single one.
+    pub place: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Host {
@@ -95,6 +98,7 @@ impl Core {
         mut commands: Consumer<Command>,
         mut completions: Producer<Completion>,
     ) {
+        (self.host.place)();
         loop {
             match commands.pop() {
                 Ok(command) => {

@@ -35,6 +35,7 @@ impl Driver {
         let host = Host {
             clock: Arc::new(move || Nanos::new(clock.fetch_add(1_000, Ordering::Relaxed))),
             wake: Arc::new(move || wake.send(()).expect("the test listens")),
+            place: Arc::new(|| ()),
         };
         let device = CpuDevice::new(spec, host).expect("a device core");
         Self { device, woken, actions: 0 }

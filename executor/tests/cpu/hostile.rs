@@ -1,2 +1,183 @@
-//! Damaged artifacts and models are refused in words; nothing panics and nothing is touched outside
-//! the memory that was given.
+//! Damaged artifacts and models are refused in words. What is accepted all the same stays inside
+//! the memory that it was given.
+
+use clockwork_executor::artifact::{Artifact, ArtifactError, CPU_FP32, Files, MANIFEST};
+use clockwork_executor::compile::{CompileError, compile, digits};
+use clockwork_executor::cpu::Kernels;
+use clockwork_wire::BatchSize;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::memory::Bench;
+
+const PLAN: &str = "variants/cpu-fp32/plan.2.json";
+const WEIGHTS: &str = "variants/cpu-fp32/weights.bin";
+
+/// Reads the files; if they are accepted, runs what they say.
+fn read_and_run(files: Files) -> Result<(), ArtifactError> {
+    let artifact = Artifact::from_files(files)?;
+    for plan in &artifact.cpu().plans {
+        let sizes = plan.sizes();
+        // A damaged size may be valid and huge: a device then refuses it for want of memory.
+        if sizes.input.max(sizes.output).max(sizes.workspace) < 1 << 20 {
+            Bench::new(&artifact, plan, Kernels::detect()).run();
+        }
+    }
+    Ok(())
+}
+
+/// Every path to a number or text in a document.
+fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                leaves(item, &format!("{path}/{index}"), found);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                leaves(field, &format!("{path}/{name}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            found.push(path.to_owned());
+        }
+    }
+}
+
+#[test]
+fn no_single_damaged_field_is_dangerous() {
+    let files = digits::artifact().to_files();
+    let max = u64::MAX;
+    let values = [0, 1, 2, 3, 5, 64, 65, 100, 4096, 1 << 24, 1 << 34, 1 << 62, max - 63, max];
+    let mut refused = 0;
+    for file in [MANIFEST, PLAN] {
+        let original: Value = serde_json::from_slice(&files[file]).expect("valid");
+        let mut paths = Vec::new();
+        leaves(&original, "", &mut paths);
+        assert!(paths.len() > 10);
+        for path in paths {
+            for damage in values.map(Value::from).into_iter().chain([json!(-1), json!("x")]) {
+                let mut document = original.clone();
+                *document.pointer_mut(&path).expect("a leaf") = damage;
+                let mut files = files.clone();
+                files.insert(file.to_owned(), serde_json::to_vec(&document).expect("a document"));
+                refused += usize::from(read_and_run(files).is_err());
+            }
+        }
+    }
+    assert!(refused > 1000, "{refused}");
+}
+
+#[test]
+fn a_missing_or_truncated_file_is_named() {
+    let files = digits::artifact().to_files();
+    for file in files.keys() {
+        let mut missing = files.clone();
+        missing.remove(file);
+        let error = read_and_run(missing).expect_err("refused").to_string();
+        assert!(error.contains(file), "{error}");
+        let mut truncated = files.clone();
+        truncated.get_mut(file).expect("the file").pop();
+        let error = read_and_run(truncated).expect_err("refused").to_string();
+        assert!(error.contains(file), "{error}");
+    }
+}
+
+#[test]
+fn damaged_weights_are_noticed_by_their_hash() {
+    let mut files = digits::artifact().to_files();
+    files.get_mut(WEIGHTS).expect("weights")[1000] ^= 1;
+    let error = read_and_run(files).expect_err("refused").to_string();
+    assert!(error.contains(WEIGHTS) && error.contains("sha256"), "{error}");
+}
+
+#[test]
+fn errors_name_the_field_and_what_is_allowed() {
+    let refusal = |file: &str, path: &str, damage: Value| {
+        let mut files = digits::artifact().to_files();
+        let mut document: Value = serde_json::from_slice(&files[file]).expect("valid");
+        *document.pointer_mut(path).expect("a field") = damage;
+        files.insert(file.to_owned(), serde_json::to_vec(&document).expect("a document"));
+        read_and_run(files).expect_err("refused").to_string()
+    };
+    let cases = [
+        (MANIFEST, "/format", json!(2), "format: 2; this version reads 1"),
+        (MANIFEST, "/batches", json!([2, 1]), "batches: [2, 1]; they must rise from 1"),
+        (MANIFEST, "/input/bytes", json!(255), "input.bytes: shape [1, 8, 8]"),
+        (PLAN, "/steps/0/write/offset", json!(4), "steps[0] (conv1).write.offset: 4 is not"),
+        (PLAN, "/steps/0/write/space", json!("weights"), "steps[0] (conv1).write.space: only"),
+        (PLAN, "/steps/0/reads/1/offset", json!(1 << 30), "steps[0] (conv1).reads[1].offset"),
+        (PLAN, "/steps/0/run/images", json!(0), "steps[0] (conv1).run: shapes"),
+        (PLAN, "/steps/1/scratch", json!(null), "steps[1] (conv2).scratch: missing"),
+        (PLAN, "/workspace_bytes", json!(64), "exceed the memory's 16"),
+    ];
+    for (file, path, damage, expected) in cases {
+        let error = refusal(file, path, damage);
+        assert!(error.contains(file) && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn an_artifact_survives_the_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let artifact = digits::artifact();
+    artifact.write(folder.path()).expect("written");
+    assert!(folder.path().join("variants").join(CPU_FP32).is_dir());
+    assert_eq!(Artifact::read(folder.path()).expect("read"), artifact);
+    let error = Artifact::read(&folder.path().join("absent")).expect_err("absent").to_string();
+    assert!(error.contains("absent") && error.contains(MANIFEST), "{error}");
+}
+
+#[test]
+fn compiling_twice_gives_the_same_bytes() {
+    assert_eq!(digits::artifact().to_files(), digits::artifact().to_files());
+}
+
+#[test]
+fn what_is_no_model_is_refused_in_words() {
+    for bytes in [&b""[..], b"hello", &digits::ONNX[..digits::ONNX.len() - 1]] {
+        let error = compile(bytes, &[BatchSize::ONE]).expect_err("refused");
+        assert!(matches!(error, CompileError::Parse(_)), "{error}");
+    }
+    let two = BatchSize::new(2).expect("a batch size");
+    for batches in [&[][..], &[two], &[BatchSize::ONE, BatchSize::ONE]] {
+        let error = compile(digits::ONNX, batches).expect_err("refused");
+        assert!(matches!(error, CompileError::Batches { .. }), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_operator_is_named_with_its_node() {
+    let error = damaged(b"MaxPool", b"MaxPoof").expect_err("refused").to_string();
+    assert!(error.contains("node pool (MaxPoof)") && error.contains("MaxPool"), "{error}");
+}
+
+/// Compiles digits with the first occurrence of some bytes replaced.
+fn damaged(from: &[u8], to: &[u8]) -> Result<Artifact, CompileError> {
+    let mut onnx = digits::ONNX.to_vec();
+    let at = onnx.windows(from.len()).position(|bytes| bytes == from).expect("the bytes");
+    onnx[at..at + to.len()].copy_from_slice(to);
+    compile(&onnx, &[BatchSize::ONE])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_model_damaged_anywhere_compiles_or_is_refused(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        in_structure in any::<bool>(),
+    ) {
+        let mut onnx = digits::ONNX.to_vec();
+        // Most bytes are weights: half of the cases go where the nodes are.
+        let end = if in_structure { 800 } else { onnx.len() };
+        for (index, byte) in damage {
+            onnx[index.index(end)] = byte;
+        }
+        if let Ok(artifact) = compile(&onnx, &[BatchSize::ONE]) {
+            let files = artifact.to_files();
+            prop_assert!(read_and_run(files).is_ok());
+        }
+    }
+}
