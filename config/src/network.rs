@@ -66,15 +66,6 @@ knobs! {
     }
 }
 
-impl NetworkConfig {
-    /// The wait before attempt `attempt` (from 0) to connect: doubles from `reconnect_min` up to
-    /// `reconnect_max`.
-    pub fn back_off(&self, attempt: u32) -> Span {
-        let doubled = self.reconnect_min.times(1_u64.checked_shl(attempt).unwrap_or(u64::MAX));
-        doubled.min(self.reconnect_max)
-    }
-}
-
 impl Check for NetworkConfig {
     fn check(&self) -> Result<(), ConfigError> {
         self.check_sizes()?;
@@ -140,15 +131,6 @@ const PING_LEAST: Span = Span::from_millis(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_wait_doubles_up_to_its_maximum() {
-        let network = NetworkConfig::default();
-        assert_eq!(network.back_off(0), Span::from_millis(100));
-        assert_eq!(network.back_off(3), Span::from_millis(800));
-        assert_eq!(network.back_off(6), Span::from_secs(5));
-        assert_eq!(network.back_off(u32::MAX), Span::from_secs(5));
-    }
 
     #[test]
     fn a_broken_relation_names_both_keys() {

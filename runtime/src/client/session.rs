@@ -11,9 +11,7 @@ use clockwork_wire::{
 };
 
 use super::ClientError;
-use crate::net::{
-    Answer, Ask, Backoff, ClientSide, Counters, Event, Hub, LinkId, Part, Settings, hello,
-};
+use crate::net::{Answer, Ask, ClientSide, Counters, Event, Hub, LinkId, Part, Settings, hello};
 use crate::rt::{self, TurnBell};
 use crate::{clock, telemetry::Carried};
 
@@ -67,7 +65,7 @@ impl Session {
         let socket = resolve(address).await?;
         let bell = TurnBell::new();
         let hub = Hub::new(bell.local(), Settings::from(network));
-        let mut back_off = Backoff::new();
+        let mut back_off = hub.backoff();
         loop {
             match Self::open(&hub, socket, network, &bell).await {
                 Ok(session) => return Ok(session),

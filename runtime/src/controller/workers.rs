@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use clockwork_wire::{Hello, WorkerId};
 
-use crate::net::{Backoff, ControllerSide, Hub};
+use crate::net::{ControllerSide, Hub};
 use crate::rt::{self, Notify, Task};
 
 /// Dials every worker until it answers, and again whenever it is lost.
@@ -82,7 +82,7 @@ impl Dialler {
 
     async fn dial(&self, at: usize) {
         let line = &self.lines[at];
-        let mut backoff = Backoff::new();
+        let mut backoff = self.hub.backoff();
         self.tell(format!("Connecting to worker {}", line.address));
         loop {
             let hello = Hello { last_applied: line.last_applied.get(), ..self.greeting.clone() };

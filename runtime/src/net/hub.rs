@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use clockwork_wire::{SessionId, Span};
 
+use super::backoff::Backoff;
 use super::counters::Counters;
 use super::dialect::{Dialect, name};
 use super::event::{Event, LinkEnd, LinkId, Peer};
@@ -111,6 +112,11 @@ impl<D: Dialect> Hub<D> {
         if let Some(link) = self.link(link) {
             link.finish(LinkEnd::Ours(reason.into()));
         }
+    }
+
+    /// The waits between attempts to [dial](Hub::dial) one peer.
+    pub fn backoff(&self) -> Backoff {
+        Backoff::new(self.0.settings.reconnect_min, self.0.settings.reconnect_max)
     }
 
     /// Running totals over all links.

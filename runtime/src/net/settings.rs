@@ -27,6 +27,10 @@ pub struct Settings {
     pub unclaimed_bytes: usize,
     /// How long a message waits for its body, and a body for its message.
     pub pairing: Span,
+    /// The first wait before a peer is dialled again; see [`Hub::backoff`](super::Hub::backoff).
+    pub reconnect_min: Span,
+    /// The longest such wait. Too long and a peer that is back is noticed late.
+    pub reconnect_max: Span,
 }
 
 impl Default for Settings {
@@ -41,6 +45,8 @@ impl Default for Settings {
             bulk_bytes: 256 << 20,
             unclaimed_bytes: 256 << 20,
             pairing: Span::from_secs(10),
+            reconnect_min: Span::from_millis(100),
+            reconnect_max: Span::from_secs(5),
         }
     }
 }
@@ -60,6 +66,8 @@ impl From<&NetworkConfig> for Settings {
             bulk_bytes: network.max_waiting_bulk,
             unclaimed_bytes: size(network.max_unclaimed),
             pairing: network.pairing,
+            reconnect_min: network.reconnect_min,
+            reconnect_max: network.reconnect_max,
         }
     }
 }

@@ -23,6 +23,7 @@ use clockwork_executor::zoo::Library;
 
 pub use devices::{DeviceFactory, emulated};
 
+use crate::placement;
 use crate::rt::{self, ExecutorError};
 use crate::shutdown::Shutdown;
 
@@ -73,6 +74,6 @@ pub enum WorkerError {
 /// # Errors
 /// If it cannot start.
 pub fn run(options: Options, shutdown: &Shutdown) -> Result<(), WorkerError> {
-    let core = rt::Options::named("worker");
+    let core = placement::single("worker", &options.config.cores);
     rt::run(&core, core::serve(options, shutdown.clone()))?
 }
