@@ -23,6 +23,9 @@ mod shape;
 mod view;
 mod workspace;
 
+#[cfg(test)]
+mod conformance;
+
 pub mod digits;
 
 use std::collections::BTreeMap;

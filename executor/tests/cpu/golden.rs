@@ -14,6 +14,7 @@ use zip::ZipArchive;
 use crate::memory::{Bench, error, floats};
 
 /// The shared data, if this machine has it.
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
 fn shared(file: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let folder = env::var_os("CLOCKWORK_SHARED_DATA").map_or(beside, PathBuf::from);
