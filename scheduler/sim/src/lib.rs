@@ -63,6 +63,15 @@ pub fn simulate(scenario: &Scenario, seed: u64, options: &Options) -> Report {
     run(scenario, seed, options, false).0
 }
 
+/// Runs a scenario at several loads, from the same seed.
+///
+/// # Panics
+/// As [`simulate`].
+pub fn sweep(scenario: &Scenario, seed: u64, options: &Options, loads: &[f64]) -> Vec<Report> {
+    let at = |&load: &f64| Options { load: Some(load), ..options.clone() };
+    loads.iter().map(|load| simulate(scenario, seed, &at(load))).collect()
+}
+
 /// Runs a scenario like [`simulate`], and keeps every turn of its scheduler.
 ///
 /// # Panics

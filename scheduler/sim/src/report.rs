@@ -37,6 +37,8 @@ pub struct Report {
     pub refused: BTreeMap<String, u64>,
     /// Fraction of the devices' time spent executing.
     pub utilisation: f64,
+    /// The same for each device, in the order of workers and devices.
+    pub device_utilisation: Vec<f64>,
     /// Fraction of the devices' time spent copying weights.
     pub copying: f64,
     /// Mean inputs per INFER.
@@ -110,7 +112,11 @@ impl Report {
         self.cold_starts = tally.cold_starts;
         let refused = tally.answers.iter().filter(|(status, _)| !status.is_ok());
         self.refused = refused.map(|(status, &count)| (status.to_string(), count)).collect();
-        self.utilisation = tally.executing.as_f64() / tally.device_time().as_f64();
+        let window = tally.window().as_f64();
+        self.device_utilisation =
+            tally.executing.iter().flatten().map(|used| used.as_f64() / window).collect();
+        let executing: f64 = self.device_utilisation.iter().sum();
+        self.utilisation = executing * window / tally.device_time().as_f64();
         self.copying = tally.copying.as_f64() / tally.device_time().as_f64();
         self.batch_mean = ratio(tally.inputs, tally.infers);
         self.prediction_error_us =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clockwork_scheduler::ActionRecord;
-use clockwork_wire::{ActionKind, ActionResult, Nanos, Span, Status};
+use clockwork_wire::{ActionKind, ActionResult, Nanos, Span, Status, WorkerId};
 use hdrhistogram::Histogram;
 
 use crate::world::Clock;
@@ -13,7 +13,7 @@ use crate::world::Clock;
 pub(crate) struct Tally {
     from: Nanos,
     to: Nanos,
-    devices: usize,
+    devices: u64,
     pub(crate) offered: u64,
     /// Answers by status.
     pub(crate) answers: BTreeMap<Status, u64>,
@@ -27,8 +27,8 @@ pub(crate) struct Tally {
     pub(crate) failures: BTreeMap<Status, u64>,
     /// Inputs in INFERs that were done.
     pub(crate) inputs: u64,
-    /// Time that devices executed.
-    pub(crate) executing: Span,
+    /// Time that each worker's devices executed.
+    pub(crate) executing: Vec<Vec<Span>>,
     /// Time that copy engines copied.
     pub(crate) copying: Span,
     /// Sum of |actual − expected| over INFERs that were done.
@@ -38,13 +38,16 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts from `from` to `to`, for so many devices.
-    pub(crate) fn new(from: Nanos, to: Nanos, devices: usize) -> Self {
+    /// Counts from `from` to `to`, for workers with so many devices each.
+    pub(crate) fn new(from: Nanos, to: Nanos, devices: &[usize]) -> Self {
         let latency = Histogram::new_with_bounds(1, LATENCY_MAX, 3).expect("the bounds are valid");
         Self {
             from,
             to,
-            devices,
+            devices: devices
+                .iter()
+                .map(|&count| u64::try_from(count).expect("a count fits u64"))
+                .sum(),
             offered: 0,
             answers: BTreeMap::new(),
             cold_starts: 0,
@@ -54,7 +57,7 @@ impl Tally {
             evicts: 0,
             failures: BTreeMap::new(),
             inputs: 0,
-            executing: Span::ZERO,
+            executing: devices.iter().map(|&count| vec![Span::ZERO; count]).collect(),
             copying: Span::ZERO,
             prediction_error: Span::ZERO,
             requests: 0,
@@ -73,7 +76,7 @@ impl Tally {
 
     /// Device time in the window.
     pub(crate) fn device_time(&self) -> Span {
-        self.window().times(u64::try_from(self.devices).expect("a count fits u64"))
+        self.window().times(self.devices)
     }
 
     /// A client meant to send a request.
@@ -95,7 +98,7 @@ impl Tally {
     }
 
     /// A worker did something, on its own clock.
-    pub(crate) fn result(&mut self, result: &ActionResult, clock: Clock) {
+    pub(crate) fn result(&mut self, worker: WorkerId, result: &ActionResult, clock: Clock) {
         if !result.status.is_ok() || result.kind == ActionKind::Evict {
             return;
         }
@@ -103,7 +106,8 @@ impl Tally {
         let within = end.min(self.to) - begin.max(self.from);
         match result.kind {
             ActionKind::Infer { batch } => {
-                self.executing += within.min(result.exec.duration);
+                self.executing[worker.index()][result.gpu.index()] +=
+                    within.min(result.exec.duration);
                 if self.measures(begin) {
                     self.infers += 1;
                     self.inputs += u64::from(batch.get());

@@ -5,6 +5,7 @@ mod setup;
 
 mod cold;
 mod faults;
+mod growth;
 mod mixed;
 mod overload;
 mod poisson;
@@ -30,13 +31,14 @@ pub struct Scenario {
 }
 
 /// Every scenario, in the order of the help text.
-pub static SCENARIOS: [Scenario; 7] = [
+pub static SCENARIOS: [Scenario; 8] = [
     simple::SCENARIO,
     poisson::SCENARIO,
     overload::SCENARIO,
     cold::SCENARIO,
     faults::SCENARIO,
     mixed::SCENARIO,
+    growth::SCENARIO,
     random::SCENARIO,
 ];
 

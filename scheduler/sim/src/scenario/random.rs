@@ -114,7 +114,7 @@ fn workers(random: &mut Random) -> Vec<WorkerSetup> {
 fn device(random: &mut Random, class: usize) -> DeviceSetup {
     let pages = if chance(random, 0.5) { random.random_range(5..60) } else { 1_376 };
     let mut device = DeviceSetup::exact(pages);
-    device.spec.class = ["fast", "slow", "fast"][class].to_owned();
+    ["fast", "slow", "fast"][class].clone_into(&mut device.spec.class);
     device.spec.depth = if chance(random, 0.2) { 2 } else { 1 };
     let jitter = match random.random_range(0..3) {
         0 => Jitter::LogNormal(0.05),

@@ -1,15 +1,16 @@
 //! A client's process: a workload engine and the requests that it waits for.
 
-use clockwork_wire::{InferRequest, InputSpec, ModelId, Nanos, RequestId, Span, Status};
+use clockwork_wire::{ClientId, InferRequest, InputSpec, ModelId, Nanos, RequestId, Span, Status};
 use clockwork_workload::{Engine, Input, Output, Plan, Submit, Tag};
 
-use super::letter::{Draft, Letter, Message};
-use super::{Node, Turn};
+use super::Turn;
+use super::letter::{Ask, Draft, Incoming, Letter, Tell};
 use crate::sliding::Sliding;
 
 /// A client.
 #[derive(Debug)]
 pub(crate) struct Client {
+    id: ClientId,
     engine: Engine,
     /// By the client's own number, what was asked and when it was meant to be sent.
     requests: Sliding<(Tag, Nanos)>,
@@ -20,8 +21,9 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client that has done nothing yet.
-    pub(crate) fn new(plan: Plan, seed: u64, payloads: bool) -> Self {
+    pub(crate) fn new(id: ClientId, plan: Plan, seed: u64, payloads: bool) -> Self {
         Self {
+            id,
             engine: Engine::new(plan, seed),
             requests: Sliding::default(),
             input_sizes: Vec::new(),
@@ -30,21 +32,21 @@ impl Client {
     }
 
     /// Takes everything in that has been received, then sends everything that is due.
-    pub(crate) fn turn(&mut self, letters: &mut Vec<Letter>, turn: &mut Turn<'_>) {
+    pub(crate) fn turn(&mut self, letters: &mut Vec<Tell>, turn: &mut Turn<'_>) {
         for letter in letters.drain(..) {
-            self.receive(letter.message, turn);
+            self.receive(letter, turn);
         }
         while let Some(output) = self.engine.poll(turn.now) {
-            let message = match output {
-                Output::Load(load) => Message::Load(load),
-                Output::List => Message::List,
+            let ask = match output {
+                Output::Load(load) => Ask::Load(load),
+                Output::List => Ask::List,
                 Output::Submit(submit) => {
                     self.submit(&submit, turn);
                     continue;
                 }
                 Output::Print(_) | Output::Done => continue,
             };
-            turn.send(Draft::new(Node::Controller, 0, message));
+            turn.send(self.letter(ask).into());
         }
     }
 
@@ -58,19 +60,18 @@ impl Client {
         self.requests.len()
     }
 
-    fn receive(&mut self, message: Message, turn: &mut Turn<'_>) {
-        let input = match message {
-            Message::Loaded { first, copies, input_size } => {
+    fn receive(&mut self, letter: Tell, turn: &mut Turn<'_>) {
+        let input = match letter {
+            Tell::Loaded { first, copies, input_size } => {
                 self.note_sizes(first, copies, input_size);
                 Input::Loaded { first, copies }
             }
-            Message::Listed => Input::Listed,
-            Message::Stop => Input::Stop,
-            Message::Answer { id, status, cold } => {
+            Tell::Listed => Input::Listed,
+            Tell::Stop => Input::Stop,
+            Tell::Answer { id, status, cold } => {
                 let Some(input) = self.answer(id, status, cold, turn) else { return };
                 input
             }
-            other => unreachable!("nobody says {other:?} to a client"),
         };
         self.engine.handle(turn.now, input);
     }
@@ -100,10 +101,11 @@ impl Client {
             slo: Span::ZERO,
             input: InputSpec { len, ..InputSpec::default() },
         };
-        turn.send(Draft {
-            body: u64::from(len),
-            ..Draft::new(Node::Controller, 0, Message::Infer(request))
-        });
+        turn.send(Draft::with_body(self.letter(Ask::Infer(request)), len.into()));
+    }
+
+    const fn letter(&self, ask: Ask) -> Letter {
+        Letter::Controller(Incoming::Asked(self.id, ask))
     }
 
     fn note_sizes(&mut self, first: ModelId, copies: u32, size: u32) {

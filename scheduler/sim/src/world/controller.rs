@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use clockwork_config::SchedulerConfig;
 use clockwork_scheduler::{Input, Order, Output, Request, Response};
-use clockwork_wire::{
-    ClientId, ClockOffset, Foreign, InferRequest, ModelLoaded, Nanos, RequestId, WorkerId,
-};
+use clockwork_wire::{ClientId, ClockOffset, Foreign, InferRequest, Nanos, RequestId, WorkerId};
 
 use super::front::Front;
-use super::letter::{Draft, Letter, Message};
-use super::{EPOCH, Node, Turn};
+use super::letter::{Ask, Command, Draft, Incoming, Letter, Report, Tell};
+use super::{EPOCH, Turn};
 use crate::recording::Recorder;
 use crate::sliding::Sliding;
 
@@ -55,7 +53,7 @@ impl Controller {
     }
 
     /// Takes everything in that has been received, then everything out that has been decided.
-    pub(crate) fn turn(&mut self, letters: &mut Vec<Letter>, turn: &mut Turn<'_>) {
+    pub(crate) fn turn(&mut self, letters: &mut Vec<Incoming>, turn: &mut Turn<'_>) {
         for letter in letters.drain(..) {
             self.receive(letter, turn);
         }
@@ -76,58 +74,57 @@ impl Controller {
         self.scheduler
     }
 
-    fn receive(&mut self, letter: Letter, turn: &mut Turn<'_>) {
-        match letter.from {
-            Node::Client(client) => self.receive_client(client, letter.message, turn),
-            Node::Worker(worker) => self.receive_worker(worker, letter, turn),
-            Node::Controller => self.receive_own(letter.message, turn),
+    fn receive(&mut self, letter: Incoming, turn: &mut Turn<'_>) {
+        match letter {
+            Incoming::Asked(client, ask) => self.receive_client(client, ask, turn),
+            Incoming::Reported(worker, session, report) => {
+                self.receive_worker(worker, session, report, turn);
+            }
+            Incoming::NotSent(worker, result) => {
+                self.feed([Input::Result { worker, result: *result }], turn);
+            }
         }
     }
 
-    fn receive_client(&mut self, client: ClientId, message: Message, turn: &mut Turn<'_>) {
-        match message {
-            Message::Load(load) => self.front.load(client, load, turn.outbox),
-            Message::List => turn.send(Draft::new(Node::Client(client), 0, Message::Listed)),
-            Message::Infer(request) => self.infer(client, &request, turn),
-            other => unreachable!("a client does not say {other:?}"),
+    fn receive_client(&mut self, client: ClientId, ask: Ask, turn: &mut Turn<'_>) {
+        match ask {
+            Ask::Load(load) => self.front.load(client, load, turn.outbox),
+            Ask::List => turn.send(Letter::Client(client, Tell::Listed).into()),
+            Ask::Infer(request) => self.infer(client, &request, turn),
         }
     }
 
-    fn receive_worker(&mut self, worker: WorkerId, letter: Letter, turn: &mut Turn<'_>) {
-        if let Message::Connected(state) = letter.message {
-            turn.checker.worker_up(worker, &state);
-            let inputs = self.front.connected(worker, letter.session, *state, turn.outbox);
-            return self.feed(inputs, turn);
-        }
-        if self.front.sessions[worker.index()] != Some(letter.session) {
-            return;
-        }
-        match letter.message {
-            Message::Result(result) => {
+    fn receive_worker(
+        &mut self,
+        worker: WorkerId,
+        session: u32,
+        report: Report,
+        turn: &mut Turn<'_>,
+    ) {
+        let current = self.front.sessions[worker.index()] == Some(session);
+        match report {
+            Report::Connected(state) => {
+                turn.checker.worker_up(worker, &state);
+                let inputs = self.front.connected(worker, session, *state, turn.outbox);
+                self.feed(inputs, turn);
+            }
+            // What comes over a connection that has ended is nothing to anybody.
+            _ if !current => {}
+            Report::Result(result) => {
                 let offset = self.offsets[worker.index()];
                 let result = Foreign::into_local(*result, offset);
                 turn.checker.result_arrives(turn.now, &result, offset);
                 self.feed([Input::Result { worker, result }], turn);
             }
-            Message::ModelLoaded(loaded) => self.model_loaded(worker, &loaded, turn),
-            Message::Disconnected => {
+            Report::ModelLoaded(loaded) => {
+                let inputs = self.front.loaded(worker, &loaded, turn.outbox);
+                self.feed(inputs, turn);
+            }
+            Report::Disconnected => {
                 self.front.disconnected(worker, turn.outbox);
                 self.feed([Input::WorkerDown { worker }], turn);
             }
-            other => unreachable!("a worker does not say {other:?}"),
         }
-    }
-
-    fn receive_own(&mut self, message: Message, turn: &mut Turn<'_>) {
-        let Message::NotSent(worker, result) = message else {
-            unreachable!("the controller does not say {message:?} to itself");
-        };
-        self.feed([Input::Result { worker, result: *result }], turn);
-    }
-
-    fn model_loaded(&mut self, worker: WorkerId, loaded: &ModelLoaded, turn: &mut Turn<'_>) {
-        let inputs = self.front.loaded(worker, loaded, turn.outbox);
-        self.feed(inputs, turn);
     }
 
     fn infer(&mut self, client: ClientId, request: &InferRequest, turn: &mut Turn<'_>) {
@@ -162,12 +159,11 @@ impl Controller {
         let Some(session) = self.front.sessions[order.worker.index()] else { return };
         let inputs = u64::try_from(order.requests.len()).expect("a batch fits u64");
         let (input_size, _) = self.front.payload_sizes(order.action.model);
+        let command = Command::Action(Foreign::new(order.action));
         turn.send(Draft {
-            to: Node::Worker(order.worker),
-            session,
+            letter: Letter::Worker(order.worker, session, command),
             body: if self.payloads { inputs * u64::from(input_size) } else { 0 },
             send_by: order.send_by,
-            message: Message::Action(Foreign::new(order.action)),
         });
     }
 
@@ -176,16 +172,9 @@ impl Controller {
         let Some((client, id)) = self.requests.take(response.request.get()) else { return };
         let (_, output_size) = self.front.payload_sizes(response.model);
         let carries = self.payloads && response.status.has_output();
-        turn.send(Draft {
-            to: Node::Client(client),
-            session: 0,
-            body: if carries { u64::from(output_size) } else { 0 },
-            send_by: Nanos::MAX,
-            message: Message::Answer {
-                id,
-                status: response.status,
-                cold: response.copies_at_arrival == 0,
-            },
-        });
+        let tell =
+            Tell::Answer { id, status: response.status, cold: response.copies_at_arrival == 0 };
+        let body = if carries { output_size } else { 0 };
+        turn.send(Draft::with_body(Letter::Client(client, tell), body.into()));
     }
 }

@@ -9,8 +9,8 @@ use clockwork_wire::{
 };
 use clockwork_workload::LoadModels;
 
-use super::letter::{Draft, Message};
-use super::{EPOCH, Node};
+use super::EPOCH;
+use super::letter::{Command, Draft, Letter, Tell};
 
 /// What the front keeps.
 #[derive(Debug)]
@@ -172,7 +172,8 @@ impl Front {
             max_batch: self.config.max_batch,
             max_exec: self.config.max_exec,
         };
-        out.push(Draft::new(Node::Worker(worker), session, Message::LoadModel(Box::new(load))));
+        let command = Command::LoadModel(Box::new(load));
+        out.push(Letter::Worker(worker, session, command).into());
     }
 }
 
@@ -187,9 +188,9 @@ impl Family {
             return;
         }
         self.announced = true;
-        let message =
-            Message::Loaded { first: self.first, copies: self.copies, input_size: self.input_size };
-        out.push(Draft::new(Node::Client(self.client), 0, message));
+        let tell =
+            Tell::Loaded { first: self.first, copies: self.copies, input_size: self.input_size };
+        out.push(Letter::Client(self.client, tell).into());
     }
 }
 

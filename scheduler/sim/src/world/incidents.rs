@@ -3,7 +3,7 @@
 use clockwork_wire::{Nanos, Span, WorkerId};
 
 use super::agenda::Event;
-use super::letter::{Letter, Message};
+use super::letter::{Incoming, Letter, Report};
 use super::{Node, World, index};
 use crate::scenario::Incident;
 
@@ -51,8 +51,7 @@ impl World {
     fn disconnect(&mut self, worker: WorkerId, down: Span) {
         let back = self.now + down;
         let process = &mut self.workers[worker.index()];
-        let lost = process.inbox.drain(..);
-        lost.for_each(drop);
+        process.inbox.clear();
         let session = process.body.disconnect(back);
         self.cut(worker, session, back);
     }
@@ -64,10 +63,8 @@ impl World {
         to.reset();
         from.reset();
         if let Some(session) = session {
-            let from = Node::Worker(worker);
-            let message = Message::Disconnected;
-            let letter = Letter { from, to: Node::Controller, session, message };
-            self.post(self.now + RESET_DELAY, letter);
+            let letter = Incoming::Reported(worker, session, Report::Disconnected);
+            self.post(self.now + RESET_DELAY, Letter::Controller(letter));
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use self::clock::Clock;
 use self::agenda::{Agenda, Event};
 use self::client::Client;
 use self::controller::{Controller, ControllerSetup};
-use self::letter::{Draft, Letter, Message};
+use self::letter::{Command, Draft, Incoming, Letter, Tell};
 use self::network::Path;
 use self::process::Process;
 use self::worker::WorkerProcess;
@@ -71,9 +71,9 @@ pub(crate) struct World {
     agenda: Agenda,
     letters: Vec<Option<Letter>>,
     free: Vec<u32>,
-    controller: Process<Controller>,
-    workers: Vec<Process<WorkerProcess>>,
-    clients: Vec<Process<Client>>,
+    controller: Process<Controller, Incoming>,
+    workers: Vec<Process<WorkerProcess, Command>>,
+    clients: Vec<Process<Client, Tell>>,
     /// To and from each worker, then to and from each client.
     worker_paths: Vec<(Path, Path)>,
     client_paths: Vec<(Path, Path)>,
@@ -120,7 +120,8 @@ impl World {
             .into_iter()
             .enumerate()
             .map(|(at, client)| {
-                Client::new(client.plan, streams.seed(Purpose::Workload, at), payloads)
+                let seed = streams.seed(Purpose::Workload, at);
+                Client::new(ClientId::from_index(at), client.plan, seed, payloads)
             })
             .map(|client| Process::new(calibration.client, client))
             .collect();
@@ -159,7 +160,7 @@ impl World {
             lost: streams.stream(Purpose::Lost, 0),
             late: streams.stream(Purpose::Late, 0),
             checker: Checker::new(&setup.scheduler, &devices),
-            tally: Tally::new(from, to, devices.iter().sum()),
+            tally: Tally::new(from, to, &devices),
             outbox: Vec::new(),
             events: 0,
             restless: 0,
@@ -200,12 +201,7 @@ impl World {
         }
         for (client, &at) in (0..).map(ClientId::new).zip(starts) {
             self.ask(Node::Client(client), START + at);
-            let stop = Letter {
-                from: Node::Client(client),
-                to: Node::Client(client),
-                session: 0,
-                message: Message::Stop,
-            };
+            let stop = Letter::Client(client, Tell::Stop);
             self.post(end, stop);
         }
         for (index, &(at, _)) in (0..).zip(&self.faults.incidents) {
@@ -264,31 +260,28 @@ impl World {
 
     /// Puts a message on its way at `now`.
     fn send(&mut self, from: Node, now: Nanos, draft: Draft) {
-        let Draft { to, session, body, send_by, message } = draft;
-        let result = matches!(message, Message::Result(_));
+        let Draft { letter, body, send_by } = draft;
+        let result = letter.is_result();
         if result && chance(&mut self.lost, self.faults.lost_results) {
             return;
         }
-        let arrival = self.path(from, to).send(now, body, send_by);
-        let Some(mut arrival) = arrival else {
-            return self.not_sent(now, to, message);
+        let Some(mut arrival) = self.path(from, letter.to()).send(now, body, send_by) else {
+            return self.not_sent(now, &letter);
         };
         if result && chance(&mut self.late, self.faults.late_results) {
             arrival += self.faults.lateness.scale(self.late.random::<f64>());
         }
-        self.post(arrival, Letter { from, to, session, message });
+        self.post(arrival, letter);
     }
 
     /// The network gives an action up: its sender says so to the scheduler.
-    fn not_sent(&mut self, now: Nanos, to: Node, message: Message) {
-        let (Node::Worker(worker), Message::Action(action)) = (to, message) else {
+    fn not_sent(&mut self, now: Nanos, letter: &Letter) {
+        let &Letter::Worker(worker, _, Command::Action(action)) = letter else {
             unreachable!("only actions have a send-by time");
         };
         let action = action.into_local(ClockOffset::SAME);
         let result = ActionResult::refused(&action, Status::SEND_LATE, now);
-        let message = Message::NotSent(worker, Box::new(result));
-        let from = Node::Controller;
-        self.post(now, Letter { from, to: Node::Controller, session: 0, message });
+        self.post(now, Letter::Controller(Incoming::NotSent(worker, Box::new(result))));
     }
 
     fn path(&mut self, from: Node, to: Node) -> &mut Path {
@@ -313,17 +306,17 @@ impl World {
     fn arrive(&mut self, slot: u32) {
         let letter = self.letters[index(slot)].take().expect("a letter arrives once");
         self.free.push(slot);
-        let (to, session) = (letter.to, letter.session);
-        match to {
-            Node::Controller => self.controller.inbox.push(letter),
-            Node::Worker(id) => {
+        let to = letter.to();
+        match letter {
+            Letter::Controller(incoming) => self.controller.inbox.push(incoming),
+            Letter::Worker(id, session, command) => {
                 let worker = &mut self.workers[id.index()];
                 if !worker.body.accepts(session) {
                     return;
                 }
-                worker.inbox.push(letter);
+                worker.inbox.push(command);
             }
-            Node::Client(id) => self.clients[id.index()].inbox.push(letter),
+            Letter::Client(id, tell) => self.clients[id.index()].inbox.push(tell),
         }
         self.ask(to, self.now);
     }

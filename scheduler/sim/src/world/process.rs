@@ -4,16 +4,15 @@ use clockwork_wire::Nanos;
 
 use super::Turn;
 use super::cpu::Cpu;
-use super::letter::Letter;
 use crate::calibration::Cost;
 
 /// A process of the world.
 #[derive(Debug)]
-pub(crate) struct Process<T> {
+pub(crate) struct Process<T, L> {
     /// When it runs.
     pub(crate) cpu: Cpu,
     /// What has arrived and has not been taken in.
-    pub(crate) inbox: Vec<Letter>,
+    pub(crate) inbox: Vec<L>,
     /// What it does.
     pub(crate) body: T,
     /// Wake-ups in a row that were wanted at once although nothing was left to say.
@@ -29,7 +28,7 @@ pub(crate) struct Taken {
     pub(crate) next: Option<Nanos>,
 }
 
-impl<T> Process<T> {
+impl<T, L> Process<T, L> {
     /// A process that has not run yet.
     pub(crate) const fn new(cost: Cost, body: T) -> Self {
         Self { cpu: Cpu::new(cost), inbox: Vec::new(), body, spins: 0 }
@@ -39,7 +38,7 @@ impl<T> Process<T> {
     pub(crate) fn turn(
         &mut self,
         turn: &mut Turn<'_>,
-        run: impl FnOnce(&mut T, &mut Vec<Letter>, &mut Turn<'_>),
+        run: impl FnOnce(&mut T, &mut Vec<L>, &mut Turn<'_>),
         next_wakeup: impl FnOnce(&T) -> Option<Nanos>,
     ) -> Option<Taken> {
         if !self.cpu.begin(turn.now) {

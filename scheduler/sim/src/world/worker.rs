@@ -6,9 +6,9 @@ use clockwork_wire::{
     ActionKind, ActionResult, Foreign, GpuId, ModelLoaded, Nanos, WorkerId, WorkerState,
 };
 
+use super::Turn;
 use super::clock::Clock;
-use super::letter::{Draft, Letter, Message};
-use super::{Node, Turn};
+use super::letter::{Command, Draft, Incoming, Letter, Report};
 use crate::scenario::WorkerSetup;
 use crate::streams::{Purpose, Streams};
 
@@ -23,11 +23,9 @@ pub(crate) struct WorkerProcess {
     /// How often the process has been started.
     starts: usize,
     alive: bool,
-    /// The connection; each has a number of its own.
-    session: u32,
-    connected: bool,
-    /// Whether it says hello as soon as it owes nothing: only then does its state tell everything.
-    greets: bool,
+    connection: Connection,
+    /// Connections so far.
+    sessions: u32,
     payloads: bool,
     /// Bytes of one output, by model.
     output_sizes: Vec<u32>,
@@ -48,9 +46,8 @@ impl WorkerProcess {
             worker,
             starts: 1,
             alive: false,
-            session: 0,
-            connected: false,
-            greets: false,
+            connection: Connection::Closed,
+            sessions: 0,
             payloads,
             output_sizes: Vec::new(),
             back_at: Nanos::ZERO,
@@ -58,19 +55,19 @@ impl WorkerProcess {
     }
 
     /// Whether a letter of this connection reaches it.
-    pub(crate) const fn accepts(&self, session: u32) -> bool {
-        self.alive && self.connected && self.session == session
+    pub(crate) fn accepts(&self, session: u32) -> bool {
+        self.alive && self.connection == Connection::Open(session)
     }
 
     /// Takes everything in that has been received, then reports everything that is over.
-    pub(crate) fn turn(&mut self, letters: &mut Vec<Letter>, turn: &mut Turn<'_>) {
+    pub(crate) fn turn(&mut self, letters: &mut Vec<Command>, turn: &mut Turn<'_>) {
         if !self.alive {
             letters.clear();
             return;
         }
         let local = self.clock.read(turn.now);
         for letter in letters.drain(..) {
-            self.receive(local, letter.message, turn);
+            self.receive(local, letter, turn);
         }
         while let Some(output) = self.worker.poll(local) {
             self.say(local, output, turn);
@@ -80,7 +77,7 @@ impl WorkerProcess {
             let free = self.worker.free_pages(gpu).expect("the device exists");
             turn.checker.free_pages(self.id, gpu, free);
         }
-        if self.greets && self.worker.counters().pending() == 0 {
+        if self.connection == Connection::Greeting && self.worker.counters().pending() == 0 {
             self.greet(turn);
         }
     }
@@ -95,7 +92,9 @@ impl WorkerProcess {
     pub(crate) fn start(&mut self, now: Nanos) {
         if now >= self.back_at {
             self.alive = true;
-            self.greets = !self.connected;
+            if self.connection == Connection::Closed {
+                self.connection = Connection::Greeting;
+            }
         }
     }
 
@@ -110,9 +109,10 @@ impl WorkerProcess {
     /// The connection breaks. Returns its session, if there was one.
     pub(crate) fn disconnect(&mut self, back_at: Nanos) -> Option<u32> {
         self.back_at = self.back_at.max(back_at);
-        self.greets = false;
-        let was_connected = std::mem::take(&mut self.connected);
-        was_connected.then_some(self.session)
+        match std::mem::replace(&mut self.connection, Connection::Closed) {
+            Connection::Open(session) => Some(session),
+            Connection::Closed | Connection::Greeting => None,
+        }
     }
 
     /// Makes a device misbehave.
@@ -132,25 +132,24 @@ impl WorkerProcess {
         self.worker.counters().pending()
     }
 
-    fn receive(&mut self, local: Nanos, message: Message, turn: &mut Turn<'_>) {
-        let input = match message {
-            Message::Action(action) => {
+    fn receive(&mut self, local: Nanos, command: Command, turn: &mut Turn<'_>) {
+        let input = match command {
+            Command::Action(action) => {
                 let action = action.into_local(self.clock.controller_seen);
                 turn.checker.action_arrives(self.id, &action);
                 Input::Action { action, inputs: Inputs::default() }
             }
-            Message::LoadModel(load) => Input::LoadModel(*load),
-            other => unreachable!("nobody says {other:?} to a worker"),
+            Command::LoadModel(load) => Input::LoadModel(*load),
         };
         self.worker.handle(local, input);
     }
 
     fn say(&mut self, local: Nanos, output: Output, turn: &mut Turn<'_>) {
-        let (body, message) = match output {
+        let (body, report) = match output {
             Output::Result { result, .. } => {
                 turn.checker.result_leaves(self.id, &result, self.clock);
-                turn.tally.result(&result, self.clock);
-                (self.body(&result), Message::Result(Box::new(Foreign::new(result))))
+                turn.tally.result(self.id, &result, self.clock);
+                (self.body(&result), Report::Result(Box::new(Foreign::new(result))))
             }
             Output::Resolve { id, name } => {
                 let found = self.setup.catalogue.get(&name).cloned();
@@ -162,21 +161,22 @@ impl WorkerProcess {
             }
             Output::ModelLoaded(loaded) => {
                 self.note_sizes(&loaded);
-                (0, Message::ModelLoaded(Box::new(loaded)))
+                (0, Report::ModelLoaded(Box::new(loaded)))
             }
             Output::CancelReply { .. } => return,
         };
-        if self.connected {
-            turn.send(Draft { body, ..Draft::new(Node::Controller, self.session, message) });
+        if let Connection::Open(session) = self.connection {
+            let letter = Letter::Controller(Incoming::Reported(self.id, session, report));
+            turn.send(Draft::with_body(letter, body));
         }
     }
 
     fn greet(&mut self, turn: &mut Turn<'_>) {
-        self.greets = false;
-        self.connected = true;
-        self.session += 1;
-        let hello = Message::Connected(Box::new(self.worker.state()));
-        turn.send(Draft::new(Node::Controller, self.session, hello));
+        self.sessions += 1;
+        self.connection = Connection::Open(self.sessions);
+        let hello = Report::Connected(Box::new(self.worker.state()));
+        let letter = Letter::Controller(Incoming::Reported(self.id, self.sessions, hello));
+        turn.send(letter.into());
     }
 
     fn note_sizes(&mut self, loaded: &ModelLoaded) {
@@ -198,6 +198,17 @@ impl WorkerProcess {
         let size = self.output_sizes.get(result.model.index()).copied().unwrap_or_default();
         u64::from(size) * u64::from(batch.get())
     }
+}
+
+/// The connection to the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connection {
+    /// There is none, and none can be made.
+    Closed,
+    /// It says hello as soon as it owes nothing: only then does its state tell everything.
+    Greeting,
+    /// The one with this number.
+    Open(u32),
 }
 
 fn build(id: WorkerId, setup: &WorkerSetup, streams: Streams, starts: usize) -> Worker {
