@@ -7,6 +7,7 @@ use clap::Parser;
 use clockwork_config::{Config, Sources};
 use clockwork_executor::zoo;
 use clockwork_runtime::client::{self, Options, Report};
+use clockwork_runtime::placement;
 use clockwork_runtime::shutdown::Shutdown;
 use clockwork_wire::Span;
 use clockwork_workload::registry;
@@ -55,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let usage = |error: clockwork_workload::UsageError| Failure::usage(error.to_string());
     let plan = registry::find(&arguments.workload).map_err(usage)?;
     let plan = plan.plan(&arguments.parameters).map_err(usage)?;
-    let Config { client, network, .. } = configuration(arguments)?;
+    let Config { client, network, cores, .. } = configuration(arguments)?;
     let options = Options {
         address: arguments.address.clone(),
         workload: arguments.workload.clone(),
@@ -66,7 +67,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         network,
         shutdown: Shutdown::on_signals()?,
     };
-    let report = client::run(options, &mut |progress| say(&progress.to_string()))??;
+    let core = placement::single("client", &cores);
+    let report = client::run(options, &core, &mut |progress| say(&progress.to_string()))??;
     if let Some(path) = &arguments.json {
         write_json(path, &report)?;
     }

@@ -57,16 +57,17 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Runs a workload to its end on a core on this thread. A run that is shut down before it has begun
+/// Runs a workload to its end on a core on this thread, started as `core` says. A run that is shut down before it has begun
 /// ends with an empty report.
 ///
 /// # Errors
 /// If the kernel refuses the core, or the client cannot do its work.
 pub fn run(
     options: Options,
+    core: &rt::Options,
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Result<Report, ClientError>, ExecutorError> {
-    rt::run(&rt::Options::named("client"), run_on_core(options, tell))
+    rt::run(core, run_on_core(options, tell))
 }
 
 /// Runs a workload to its end on the calling core.
