@@ -53,7 +53,8 @@ impl Engine {
             Stage::Load => Some(self.load_next()),
             Stage::AwaitLoad(_) | Stage::AwaitList | Stage::Done => None,
             Stage::Run => self.run(now),
-            Stage::Ending => {
+            Stage::Drain if self.agenda.unanswered > 0 => None,
+            Stage::Drain | Stage::Ending => {
                 self.stage = Stage::Done;
                 Some(Output::Done)
             }
@@ -71,7 +72,7 @@ impl Engine {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Ending | Stage::Done)
+        matches!(self.stage, Stage::Drain | Stage::Ending | Stage::Done)
     }
 
     fn loaded(&mut self, first: ModelId, copies: u32) {
@@ -137,12 +138,11 @@ impl Engine {
         }
     }
 
-    /// Before the workload runs there is nothing to wait for.
     fn stop(&mut self) {
         self.active = 0;
         self.agenda.clear();
-        if matches!(self.stage, Stage::Load | Stage::AwaitLoad(_) | Stage::AwaitList) {
-            self.stage = Stage::Ending;
+        if self.stage != Stage::Done {
+            self.stage = Stage::Drain;
         }
     }
 }
@@ -158,6 +158,8 @@ enum Stage {
     AwaitList,
     /// Submitting, or waiting for the last answers.
     Run,
+    /// Stopped, waiting for the last answers.
+    Drain,
     /// All over but for saying so.
     Ending,
     /// It has been said.
