@@ -9,7 +9,7 @@ use clockwork_runtime::rt;
 use clockwork_runtime::shutdown::Shutdown;
 
 use crate::process::say;
-use crate::{Failure, process};
+use crate::{Failure, attached, process};
 
 /// The controller's command line. Options are positional, as in the original.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Where the two logs go.
     #[arg(long)]
     log_dir: Option<String>,
+    /// End when standard input does, for a process that is started by another.
+    #[arg(long, hide = true)]
+    attached: bool,
 }
 
 /// Runs a controller until it is interrupted.
@@ -38,10 +41,15 @@ pub struct Arguments {
 /// If the command line makes no sense, or an address, a port or a log is unusable.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     process::begin(1)?;
+    let config = configuration(arguments)?;
+    let shutdown = Shutdown::on_signals()?;
+    if arguments.attached {
+        attached::end_with_input(&shutdown)?;
+    }
     let options = ServeOptions {
-        config: configuration(arguments)?,
+        config,
         workers: arguments.workers.split(',').map(str::to_owned).collect(),
-        shutdown: Shutdown::on_signals()?,
+        shutdown,
         listening: None,
     };
     rt::run(&rt::Options::named("controller"), serve(options, say, Box::new(std::io::stdout())))??;
@@ -142,18 +150,11 @@ const OPTIONS: [Positional; 6] = [
 /// The help text, with the values that are really used.
 fn help() -> String {
     let defaults = SchedulerConfig::default();
-    let options: String = OPTIONS
-        .iter()
-        .map(|o| {
-            format!(
-                "      {} ({}, default {}) {}\n",
-                o.name,
-                o.kind,
-                (o.default)(&defaults),
-                o.meaning
-            )
-        })
-        .collect();
+    let option = |text: String, o: &Positional| {
+        let (name, kind, default, meaning) = (o.name, o.kind, (o.default)(&defaults), o.meaning);
+        text + &format!("      {name} ({kind}, default {default}) {meaning}\n")
+    };
+    let options = OPTIONS.iter().fold(String::new(), option);
     format!(
         "USAGE:\n  controller [TYPE] [WORKERS] [OPTIONS]\n\n\
          TYPE\n  INFER5  the scheduler of the paper; its options, in this order:\n{options}\

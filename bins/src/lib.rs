@@ -1,14 +1,16 @@
 //! The processes of Clockwork. Each binary's `main` hands its command line to a module here.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is where people are spoken to"
-)]
+#![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
+pub mod attached;
 pub mod client;
+pub mod cluster;
 pub mod controller;
+pub mod demo;
 pub mod failure;
 pub mod process;
+pub mod sim;
+pub mod up;
+pub mod worker;
 
 pub use failure::{Failure, exit};

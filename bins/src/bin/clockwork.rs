@@ -1,2 +1,43 @@
-//! Placeholder.
-fn main() {}
+//! The multi-tool: every role and every tool under one name.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use clockwork_bins::{client, controller, demo, exit, sim, up, worker};
+
+#[derive(Parser)]
+#[command(name = "clockwork", about = "Predictable DNN serving", disable_version_flag = true)]
+struct Cli {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+#[derive(Subcommand)]
+enum Tool {
+    /// Show it all: a real model and emulated GPUs, served and measured
+    Demo(demo::Arguments),
+    /// Bring up a controller and workers on this machine, until Ctrl-C
+    Up(up::Arguments),
+    /// The whole system in virtual time, from one seed
+    Sim(sim::Arguments),
+    /// Decide everything
+    Controller(controller::Arguments),
+    /// Serve models on this machine's devices
+    Worker(worker::Arguments),
+    /// Serve models on emulated GPUs
+    WorkerDummy(worker::DummyArguments),
+    /// Send a workload
+    Client(client::Arguments),
+}
+
+fn main() -> ExitCode {
+    exit(match Cli::parse().tool {
+        Tool::Demo(arguments) => demo::run(&arguments),
+        Tool::Up(arguments) => up::run(arguments),
+        Tool::Sim(arguments) => sim::run(&arguments),
+        Tool::Controller(arguments) => controller::run(&arguments),
+        Tool::Worker(arguments) => worker::run(&arguments),
+        Tool::WorkerDummy(arguments) => worker::run_dummy(&arguments),
+        Tool::Client(arguments) => client::run(&arguments),
+    })
+}

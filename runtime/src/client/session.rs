@@ -228,8 +228,9 @@ impl Session {
     }
 
     fn next_id(&mut self) -> RequestId {
+        let id = RequestId::new(self.asked);
         self.asked += 1;
-        RequestId::new(self.asked)
+        id
     }
 
     /// If the link is gone, an event says so.

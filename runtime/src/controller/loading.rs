@@ -120,24 +120,21 @@ impl Controller {
             }
         }
         let Some((client, request)) = job.asked else { return };
-        match served {
-            Some(profile) => {
-                let response = LoadResponse {
-                    id: request.id,
-                    status: Status::OK,
-                    message: String::new(),
-                    model: job.group.first,
-                    copies: job.group.copies,
-                    input_size: profile.input_size,
-                    output_size: profile.output_size,
-                };
-                self.respond_load(client, response);
-            }
-            None => {
-                let (_, first) = &job.done[0];
-                self.load_failed(client, &request, first.status, first.message.clone());
-            }
-        }
+        let Some(profile) = served else {
+            let (_, first) = &job.done[0];
+            self.load_failed(client, &request, first.status, first.message.clone());
+            return;
+        };
+        let response = LoadResponse {
+            id: request.id,
+            status: Status::OK,
+            message: String::new(),
+            model: job.group.first,
+            copies: job.group.copies,
+            input_size: profile.input_size,
+            output_size: profile.output_size,
+        };
+        self.respond_load(client, response);
     }
 
     fn load_failed(

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use clockwork_config::Config;
+use clockwork_config::{Config, SchedulerKind};
 use clockwork_wire::codec::BodyId;
 use clockwork_wire::{ClientId, Credits, Hello, Nanos, Role, SessionId, Span, WorkerId};
 
@@ -16,6 +16,7 @@ use crate::clock;
 use crate::net::{ControllerSide, Event, Hub, LinkId, ServiceSide, Settings, hello};
 use crate::rt::{self, ListenError, Listener, Task, TurnBell};
 use crate::shutdown::Shutdown;
+use crate::telemetry::describe::SchedulerText;
 use crate::telemetry::{Carried, LogDir, LogError, LogFiles, Recorder, Telemetry};
 
 /// What a controller serves with.
@@ -76,7 +77,10 @@ pub async fn serve(
     tell("Starting Clockwork Controller");
     let workers = resolve(&options.workers)?;
     let (telemetry, recorder) = open_logs(&options.config, &mut tell, summary)?;
-    show_scheduler(&options.config, &mut tell);
+    tell(&SchedulerText(&options.config.scheduler).to_string());
+    if options.config.scheduler.kind == SchedulerKind::Infer4 {
+        tell("INFER4 is served by the INFER5 scheduler");
+    }
     let listener = open_port(&options.config)?;
     tell(&format!("IO service thread listening for clients on {}", listener.address()));
     if let Some(listening) = &options.listening {
@@ -126,22 +130,6 @@ fn open_logs(
         console: summary,
     })?;
     Ok((telemetry, recorders.pop().expect("one core has one recorder")))
-}
-
-/// The parameter block of the original.
-fn show_scheduler(config: &Config, tell: &mut impl FnMut(&str)) {
-    let scheduler = &config.scheduler;
-    tell("ConcurrentInferAndLoadScheduler using:");
-    tell(&format!("         default_slo={}", scheduler.default_slo.get()));
-    tell(&format!("         latest_delta={}", scheduler.latest_delta().get()));
-    tell(&format!("         schedule_ahead={}", scheduler.schedule_ahead.get()));
-    tell(&format!("         max_allowable_exec_time={}", scheduler.max_exec.get()));
-    tell(&format!("         max_batch_size={}", scheduler.max_batch));
-    tell(&format!("         generate_inputs={}", u8::from(scheduler.generate_inputs)));
-    tell(&format!("         max_gpus={}", scheduler.max_gpus));
-    if scheduler.kind == clockwork_config::SchedulerKind::Infer4 {
-        tell("INFER4 is served by the INFER5 scheduler");
-    }
 }
 
 fn open_port(config: &Config) -> Result<Listener, ServeError> {
@@ -264,8 +252,7 @@ impl Serving {
         }
         self.workers.flush();
         self.clients.flush();
-        let counters = self.workers.counters();
-        self.recorder.traffic(Carried { sent: counters.sent(), received: counters.received() });
+        self.recorder.traffic(Carried::from(&self.workers.counters()));
     }
 
     fn carry_out(&mut self, output: Output) {

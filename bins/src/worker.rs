@@ -1,0 +1,157 @@
+//! `worker` and `worker_dummy`: own devices, real or emulated.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use clockwork_config::{Config, Resolved, Sources};
+use clockwork_executor::zoo::Library;
+use clockwork_runtime::rt;
+use clockwork_runtime::shutdown::Shutdown;
+use clockwork_runtime::worker::{self, DeviceFactory, Options};
+
+use crate::process::say;
+use crate::{Failure, attached, process};
+
+/// The command line of `worker`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "worker",
+    about = "Serves models on this machine's devices",
+    disable_version_flag = true
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The command line of `worker_dummy`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "worker_dummy",
+    about = "A worker on emulated GPUs: the same worker, with devices that answer from measured profiles",
+    disable_version_flag = true
+)]
+pub struct DummyArguments {
+    #[command(flatten)]
+    common: Common,
+    /// Emulated GPUs [default: 1]
+    #[arg(short, long = "num_gpus")]
+    num_gpus: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Port for the controller [default: 12345; 0 takes a free one]
+    #[arg(short, long)]
+    port: Option<u16>,
+    /// Configuration: our TOML, or the original's .cfg (else `CLOCKWORK_CONFIG_FILE`)
+    #[arg(short, long)]
+    config: Option<PathBuf>,
+    /// Folder of models, one sub-folder each
+    #[arg(long)]
+    models: Option<PathBuf>,
+    /// End when standard input does, for a process that is started by another
+    #[arg(long, hide = true)]
+    attached: bool,
+}
+
+/// Runs a worker on real devices until it is interrupted.
+///
+/// # Errors
+/// If the command line or the configuration makes no sense, or the port or a device is unusable.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    process::begin(2)?;
+    let resolved = configuration(&arguments.common, None)?;
+    let config = with_modest_memory(resolved);
+    serve(&arguments.common, &config, worker::emulated(&config.config.executor, 1), false)
+}
+
+/// Runs a worker on emulated devices until it is interrupted.
+///
+/// # Errors
+/// If the command line or the configuration makes no sense, or the port is unusable.
+pub fn run_dummy(arguments: &DummyArguments) -> Result<(), Failure> {
+    process::begin(1)?;
+    let resolved = configuration(&arguments.common, arguments.num_gpus)?;
+    let devices = worker::emulated(&resolved.config.executor, resolved.config.worker.gpus);
+    serve(&arguments.common, &resolved, devices, true)
+}
+
+fn configuration(common: &Common, gpus: Option<u32>) -> Result<Resolved, Failure> {
+    let sources = Sources::of_process(common.config.as_deref())?
+        .flag("worker.port", common.port)
+        .flag("worker.gpus", gpus)
+        .flag("worker.model_dir", common.models.as_deref().map(Path::display));
+    sources.resolve().map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The original's defaults are a GPU's memory. On the host's own processor a worker takes less,
+/// unless the configuration says otherwise.
+fn with_modest_memory(mut resolved: Resolved) -> Resolved {
+    let memory = &mut resolved.config.executor;
+    for (key, size, modest) in [
+        ("executor.weights_cache_size", &mut memory.weights_cache_size, CPU_WEIGHTS),
+        ("executor.io_pool_size", &mut memory.io_pool_size, CPU_POOL),
+        ("executor.workspace_pool_size", &mut memory.workspace_pool_size, CPU_POOL),
+    ] {
+        if !resolved.overridden.iter().any(|set| set.key == key) {
+            *size = modest;
+        }
+    }
+    resolved
+}
+
+fn serve(
+    common: &Common,
+    resolved: &Resolved,
+    devices: DeviceFactory,
+    emulated: bool,
+) -> Result<(), Failure> {
+    let shutdown = Shutdown::on_signals()?;
+    if common.attached {
+        attached::end_with_input(&shutdown)?;
+    }
+    introduce(resolved);
+    let config = resolved.config.clone();
+    let options = Options {
+        listener: rt::listen(address(&config)?)?,
+        library: library(&config, emulated),
+        devices,
+        console: Box::new(std::io::stdout()),
+        config,
+    };
+    worker::run(options, &shutdown)?;
+    Ok(())
+}
+
+/// The original's first lines: where the configuration comes from and what in it was set.
+fn introduce(resolved: &Resolved) {
+    say("Starting Clockwork Worker");
+    say("Loading Clockwork worker default config from <built-in>");
+    let mut origin = "";
+    for set in &resolved.overridden {
+        if set.origin != origin {
+            origin = &set.origin;
+            say(&format!("Overriding default config using values in {origin}"));
+        }
+        say(&set.to_string());
+    }
+}
+
+fn address(config: &Config) -> Result<SocketAddr, Failure> {
+    let text = &config.worker.address;
+    let address: IpAddr = text.parse().map_err(|_| {
+        Failure::usage(format!("worker.address is `{text}`; an IP address is needed"))
+    })?;
+    Ok(SocketAddr::new(address, config.worker.port))
+}
+
+fn library(config: &Config, emulated: bool) -> Library {
+    let dir = &config.worker.model_dir;
+    let folders = if dir.is_empty() { Vec::new() } else { vec![PathBuf::from(dir)] };
+    Library::new(folders, emulated)
+}
+
+const CPU_WEIGHTS: u64 = 256 << 20;
+const CPU_POOL: u64 = 64 << 20;
