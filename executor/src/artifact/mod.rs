@@ -17,6 +17,7 @@ mod kernel;
 mod manifest;
 mod plan;
 mod weights;
+mod written;
 
 use std::collections::BTreeMap;
 use std::fs;

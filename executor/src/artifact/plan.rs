@@ -8,6 +8,7 @@ use std::ops::Range;
 use clockwork_wire::BatchSize;
 use serde::{Deserialize, Serialize};
 
+use super::written::Written;
 use super::{ArtifactError, Kernel, Lengths};
 
 /// A plan as it is stored.
@@ -79,8 +80,8 @@ pub struct Sizes {
     pub weights: usize,
 }
 
-/// A plan that has been checked: every tensor lies inside its memory, and no step writes what it
-/// reads.
+/// A plan that has been checked: every tensor lies inside its memory, no step writes what it reads,
+/// and what a step reads has been written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     batch: BatchSize,
@@ -132,17 +133,17 @@ impl Plan {
             workspace: file.workspace_bytes / size_of::<f32>(),
             weights,
         };
-        let steps = file
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| {
-                CheckedStep::check(step, &sizes).map_err(|fault| {
+        let mut steps = Vec::with_capacity(file.steps.len());
+        let mut written = Written::default();
+        for (index, step) in file.steps.iter().enumerate() {
+            let checked = CheckedStep::check(step, &sizes)
+                .and_then(|checked| checked.follow(&mut written).map(|()| checked))
+                .map_err(|fault| {
                     let field = format!("steps[{index}] ({}).{}", step.node, fault.field);
                     ArtifactError::invalid(path, field, fault.reason)
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+                })?;
+            steps.push(checked);
+        }
         if !steps.last().is_some_and(|step| step.writes_all_of(Space::Output, sizes.output)) {
             let reason = "the last step must write the whole output";
             return Err(ArtifactError::invalid(path, "steps", reason));
@@ -202,6 +203,21 @@ impl CheckedStep {
         let checked = Self { kernel: step.run.clone(), reads, scratch, write };
         checked.check_overlap()?;
         Ok(checked)
+    }
+
+    /// What a step reads of the workspace, a step before has written: nothing is ever seen of
+    /// another inference, perhaps of another model.
+    fn follow(&self, written: &mut Written) -> Result<(), Fault> {
+        for (index, read) in self.reads.iter().enumerate() {
+            if read.space == Space::Workspace && !written.covers(&read.range) {
+                let reason = "no step before has written all of it";
+                return Err(Fault::new(format!("reads[{index}]"), reason));
+            }
+        }
+        if self.write.space == Space::Workspace {
+            written.add(self.write.range.clone());
+        }
+        Ok(())
     }
 
     /// A kernel may assume that what it writes is nothing that it reads.

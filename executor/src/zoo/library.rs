@@ -4,9 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(feature = "compile")]
+use std::sync::LazyLock;
 
 use super::original;
 use crate::ModelSource;
+use crate::artifact::{Artifact, MANIFEST};
+#[cfg(feature = "compile")]
+use crate::compile::digits;
 
 /// The models that a worker may serve.
 ///
@@ -17,13 +22,22 @@ use crate::ModelSource;
 pub struct Library {
     folders: Vec<PathBuf>,
     emulated: bool,
+    compiled: bool,
 }
 
 impl Library {
     /// A library of these folders, each with one sub-folder per model; `emulated`: and of the
     /// built-in zoo.
     pub const fn new(folders: Vec<PathBuf>, emulated: bool) -> Self {
-        Self { folders, emulated }
+        Self { folders, emulated, compiled: false }
+    }
+
+    /// The same library with the model that is compiled in: `digits`, for a device that runs
+    /// compiled models. Without the feature `compile` there is none.
+    #[must_use]
+    pub fn with_compiled(mut self) -> Self {
+        self.compiled = cfg!(feature = "compile");
+        self
     }
 
     /// Finds a model.
@@ -38,6 +52,11 @@ impl Library {
                 return found;
             }
         }
+        if self.compiled
+            && let Some(source) = compiled(name)
+        {
+            return Ok(source);
+        }
         let built_in = if self.emulated { super::profile(name) } else { None };
         built_in.map(ModelSource::Profile).ok_or_else(|| self.unknown(name))
     }
@@ -47,6 +66,9 @@ impl Library {
         let mut names = BTreeSet::new();
         for folder in &self.folders {
             names.extend(models_in(folder));
+        }
+        if self.compiled {
+            names.extend(COMPILED.iter().map(|&name| name.to_owned()));
         }
         if self.emulated {
             names.extend(super::names().map(str::to_owned));
@@ -88,6 +110,10 @@ fn reduce(asked: &str) -> Result<&str, String> {
 
 /// The model in a folder, if there is one.
 fn open(folder: &Path, name: &str) -> Option<Result<ModelSource, String>> {
+    if folder.join(MANIFEST).is_file() {
+        let artifact = Artifact::read(folder).map_err(|error| error.to_string());
+        return Some(artifact.map(|artifact| ModelSource::Artifact(Arc::new(artifact))));
+    }
     let prefix = folder.join(ORIGINAL_PREFIX);
     if !original::exists(&prefix) {
         return None;
@@ -100,13 +126,34 @@ fn open(folder: &Path, name: &str) -> Option<Result<ModelSource, String>> {
 fn models_in(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    let models = folders.filter(|path| original::exists(&path.join(ORIGINAL_PREFIX)));
+    let is_model = |path: &Path| {
+        path.join(MANIFEST).is_file() || original::exists(&path.join(ORIGINAL_PREFIX))
+    };
+    let models = folders.filter(|path| is_model(path));
     models.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
 }
 
 fn common_prefix(a: &str, b: &str) -> usize {
     a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
 }
+
+/// The compiled model of this name that is built in.
+#[cfg(feature = "compile")]
+fn compiled(name: &str) -> Option<ModelSource> {
+    static DIGITS: LazyLock<Arc<Artifact>> = LazyLock::new(|| Arc::new(digits::artifact()));
+    (name == digits::NAME).then(|| ModelSource::Artifact(Arc::clone(&DIGITS)))
+}
+
+#[cfg(not(feature = "compile"))]
+fn compiled(_name: &str) -> Option<ModelSource> {
+    None
+}
+
+/// The names of the compiled models that are built in.
+#[cfg(feature = "compile")]
+const COMPILED: &[&str] = &[digits::NAME];
+#[cfg(not(feature = "compile"))]
+const COMPILED: &[&str] = &[];
 
 /// What the files of an original model begin with.
 const ORIGINAL_PREFIX: &str = "model";
@@ -150,6 +197,22 @@ mod tests {
         assert!(message.contains("resnet50_v2") && message.contains("53 more"), "{message}");
         let message = Library::new(Vec::new(), false).resolve("resnet50_v2").unwrap_err();
         assert!(message.contains("this worker has none"), "{message}");
+    }
+
+    #[test]
+    #[cfg(feature = "compile")]
+    fn compiled_models_are_found_built_in_and_in_folders() {
+        let built_in = Library::new(Vec::new(), false).with_compiled();
+        assert_eq!(built_in.names(), ["digits"]);
+        let Ok(ModelSource::Artifact(digits)) = built_in.resolve("digits") else { panic!() };
+        let folder = tempfile::tempdir().unwrap();
+        digits.write(&folder.path().join("other")).unwrap();
+        let on_disk = Library::new(vec![folder.path().to_owned()], false);
+        assert_eq!(on_disk.names(), ["other"]);
+        let Ok(ModelSource::Artifact(read)) = on_disk.resolve("other/model") else { panic!() };
+        assert_eq!(read, digits);
+        fs::write(folder.path().join("other").join(MANIFEST), "{").unwrap();
+        assert!(on_disk.resolve("other").unwrap_err().contains(MANIFEST));
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn errors_name_the_field_and_what_is_allowed() {
         (PLAN, "/steps/0/reads/1/offset", json!(1 << 30), "steps[0] (conv1).reads[1].offset"),
         (PLAN, "/steps/0/run/images", json!(0), "steps[0] (conv1).run: shapes"),
         (PLAN, "/steps/1/scratch", json!(null), "steps[1] (conv2).scratch: missing"),
+        (PLAN, "/steps/1/reads/0/offset", json!(64), "steps[1] (conv2).reads[0]: no step before"),
         (PLAN, "/workspace_bytes", json!(64), "exceed the memory's 16"),
     ];
     for (file, path, damage, expected) in cases {
