@@ -36,6 +36,11 @@ pub fn allowed() -> Vec<usize> {
     cpus
 }
 
+/// Moves the calling thread to a CPU. One that is gone leaves the thread where it is.
+pub fn move_to(cpu: usize) {
+    core_affinity::set_for_current(core_affinity::CoreId { id: cpu });
+}
+
 fn place_on(allowed: &[usize], cores: usize) -> Placement {
     // Pinning on a machine that is as small as its process only keeps the kernel from helping.
     if allowed.len() > cores {

@@ -21,7 +21,7 @@ use std::net::TcpListener;
 use clockwork_config::Config;
 use clockwork_executor::zoo::Library;
 
-pub use devices::{DeviceFactory, emulated};
+pub use devices::{DeviceFactory, cpu, emulated};
 
 use crate::placement;
 use crate::rt::{self, ExecutorError};
