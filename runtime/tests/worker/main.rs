@@ -81,6 +81,29 @@ fn an_inference_takes_exactly_its_profiled_time_and_returns_its_output() {
 }
 
 #[test]
+fn the_processor_is_a_device_that_wakes_its_worker() {
+    let served = Served::on_cpu();
+    on_core(async move {
+        let controller = Controller::dial(served.address, 1).await.unwrap();
+        controller.say(load_model(1, "digits"));
+        let Report::ModelLoaded(loaded) = controller.hear().await else { panic!("ordered") };
+        assert_eq!((loaded.status, loaded.message.as_str()), (Status::OK, ""));
+        let profile = loaded.profile.unwrap();
+        controller.say(load(2));
+        let Report::Result { result, .. } = controller.hear().await else { panic!("ordered") };
+        assert_eq!((result.id, result.status), (id(2), Status::OK));
+        let input = vec![0; usize::try_from(profile.input_size).unwrap()];
+        controller.say(infer(3, Window::ALWAYS, vec![Part::from(Payload::new(input))]));
+        let Report::Result { result, output } = controller.hear().await else { panic!("ordered") };
+        assert_eq!((result.id, result.status), (id(3), Status::OK));
+        assert_eq!(output.len(), usize::try_from(profile.output_size).unwrap());
+        assert!(result.exec.end >= result.exec.begin && !result.exec.duration.is_zero());
+        controller.leave().await;
+        served.stop();
+    });
+}
+
+#[test]
 fn an_action_past_its_window_is_refused() {
     let served = Served::start();
     on_core(async move {

@@ -13,7 +13,7 @@ use clockwork_runtime::net::{
 };
 use clockwork_runtime::rt::{self, TurnBell};
 use clockwork_runtime::shutdown::Shutdown;
-use clockwork_runtime::worker::{self, WorkerError};
+use clockwork_runtime::worker::{self, DeviceFactory, WorkerError};
 use clockwork_wire::{Hello, Payload, Role, SessionId, Span};
 
 /// Runs a test on a core; one that hangs fails.
@@ -25,7 +25,7 @@ pub(crate) fn on_core(test: impl Future<Output = ()>) {
     rt::run(&rt::Options::default(), futures_lite::future::or(test, deadline)).unwrap();
 }
 
-/// A worker with one emulated device.
+/// A worker with one device.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     shutdown: Shutdown,
@@ -48,16 +48,32 @@ impl Write for Printed {
 }
 
 impl Served {
+    /// With an emulated device and the emulated zoo.
     pub(crate) fn start() -> Self {
         let config = Config::default();
+        let devices = worker::emulated(&config.executor, 1);
+        Self::with(config, devices, Library::new(Vec::new(), true))
+    }
+
+    /// With the processor as its device and the model that is compiled in.
+    pub(crate) fn on_cpu() -> Self {
+        let mut config = Config::default();
+        let memory = &mut config.executor;
+        memory.weights_cache_size = 64 << 20;
+        (memory.io_pool_size, memory.workspace_pool_size) = (16 << 20, 16 << 20);
+        let devices = worker::cpu(&config);
+        Self::with(config, devices, Library::new(Vec::new(), false).with_compiled())
+    }
+
+    fn with(config: Config, devices: DeviceFactory, library: Library) -> Self {
         let listener = rt::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, printed) = (Shutdown::new(), Printed::default());
         let options = worker::Options {
-            devices: worker::emulated(&config.executor, 1),
+            devices,
             config,
             listener,
-            library: Library::new(Vec::new(), true),
+            library,
             console: Box::new(printed.clone()),
         };
         let wish = shutdown.clone();
