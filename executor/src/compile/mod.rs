@@ -9,6 +9,34 @@
 //!
 //! The same file always gives the same bytes. What cannot be compiled is an error that names node,
 //! operator and what is supported.
+//!
+//! ```
+//! use clockwork_executor::compile::{compile, digits};
+//! use clockwork_executor::cpu::{Kernels, Memory, run};
+//! use clockwork_wire::BatchSize;
+//!
+//! let artifact = compile(digits::ONNX, &[BatchSize::ONE])?;
+//! let plan = artifact.cpu().plan(BatchSize::ONE).expect("it was asked for");
+//! let floats = |bytes: &[u8]| -> Vec<f32> {
+//!     bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+//! };
+//!
+//! // Whoever runs a plan owns all memory that it touches.
+//! let example = digits::examples().next().expect("there are test images");
+//! let mut output = vec![0.0; plan.sizes().output];
+//! let mut workspace = vec![0.0; plan.sizes().workspace];
+//! let memory = Memory {
+//!     input: &floats(example.image),
+//!     output: &mut output,
+//!     workspace: &mut workspace,
+//!     weights: &floats(artifact.cpu().weights.bytes()),
+//! };
+//! run(&Kernels::detect(), plan, memory);
+//!
+//! let logits: Vec<u8> = output.iter().flat_map(|logit| logit.to_le_bytes()).collect();
+//! assert_eq!(digits::digit(&logits), Some(example.label));
+//! # Ok::<(), clockwork_executor::compile::CompileError>(())
+//! ```
 
 mod constant;
 mod error;

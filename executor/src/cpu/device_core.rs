@@ -144,12 +144,7 @@ impl Core {
         if let Some(pages) = self.resident.remove(&model) {
             self.cache.unmap(pages);
         }
-        let mut mapped = self.cache.map(pages)?;
-        let Some(place) = mapped.bytes_mut().get_mut(..weights.bytes().len()) else {
-            self.cache.unmap(mapped);
-            return Err("fewer pages than the weights need".to_owned());
-        };
-        place.copy_from_slice(weights.bytes());
+        let mapped = self.cache.load(pages, weights.bytes())?;
         self.resident.insert(model, mapped);
         Ok(())
     }

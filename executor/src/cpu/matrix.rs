@@ -183,31 +183,29 @@ struct Strides {
     right: usize,
 }
 
-type Microkernel = gemm_f32_microkernel::Function;
-
-/// Names the crate's function type, which it does not export under a short path.
-mod gemm_f32_microkernel {
-    pub(super) type Function = unsafe fn(
-        usize,
-        usize,
-        usize,
-        *mut f32,
-        *const f32,
-        *const f32,
-        isize,
-        isize,
-        isize,
-        isize,
-        isize,
-        f32,
-        f32,
-        u8,
-        bool,
-        bool,
-        bool,
-        *const f32,
-    );
-}
+/// Width, height and depth of the tile; output, right and left; their strides (output rows, output
+/// columns, right rows, left columns, left rows); factors of the old output and of the product; what
+/// to do with the old output; three conjugations; a prefetch hint.
+type Microkernel = unsafe fn(
+    usize,
+    usize,
+    usize,
+    *mut f32,
+    *const f32,
+    *const f32,
+    isize,
+    isize,
+    isize,
+    isize,
+    isize,
+    f32,
+    f32,
+    u8,
+    bool,
+    bool,
+    bool,
+    *const f32,
+);
 
 /// Rows of the right matrix per pass: with 64 columns 64 KiB, which stay in a second-level cache
 /// while all rows of the left matrix pass by.

@@ -25,13 +25,6 @@ impl Region {
         Mapping::anonymous(bytes, libc::PROT_READ | libc::PROT_WRITE).map(Self)
     }
 
-    /// A region that begins with these bytes and is large enough for them and whole elements.
-    pub(super) fn with(bytes: &[u8]) -> io::Result<Self> {
-        let mut region = Self::new(bytes.len().next_multiple_of(size_of::<f32>()))?;
-        bytemuck::cast_slice_mut(region.floats_mut())[..bytes.len()].copy_from_slice(bytes);
-        Ok(region)
-    }
-
     pub(super) fn floats(&self) -> &[f32] {
         // SAFETY: a region is mapped readable and writable as a whole and nobody else has it.
         bytemuck::cast_slice(unsafe { self.0.bytes() })
@@ -51,8 +44,8 @@ pub(super) struct WeightsCache {
     mapped: Vec<bool>,
 }
 
-/// A model's pages, side by side. To be given back by [`WeightsCache::unmap`]; dropped without, its
-/// pages stay taken.
+/// A model's pages, side by side. To be given back by [`WeightsCache::unmap`]; dropped without,
+/// its pages stay taken.
 #[derive(Debug)]
 pub(super) struct MappedPages {
     mapping: Mapping,
@@ -74,8 +67,18 @@ impl WeightsCache {
         Ok(Self { file, mapped })
     }
 
-    /// Maps pages side by side; in words why not.
-    pub(super) fn map(&mut self, pages: Vec<u32>) -> Result<MappedPages, String> {
+    /// Maps pages side by side and fills them with weights; in words why not.
+    pub(super) fn load(&mut self, pages: Vec<u32>, weights: &[u8]) -> Result<MappedPages, String> {
+        if weights.len() > page_bytes().saturating_mul(pages.len()) {
+            return Err(format!("{} B of weights do not fit {} pages", weights.len(), pages.len()));
+        }
+        let mut mapped = self.map(pages)?;
+        mapped.mapping.populate(weights.len());
+        mapped.bytes_mut()[..weights.len()].copy_from_slice(weights);
+        Ok(mapped)
+    }
+
+    fn map(&mut self, pages: Vec<u32>) -> Result<MappedPages, String> {
         for (index, page) in pages.iter().enumerate() {
             if pages[..index].contains(page) || self.slot(*page).is_none_or(|mapped| *mapped) {
                 return Err(format!("weights page {page} is taken or does not exist"));
@@ -113,7 +116,7 @@ impl MappedPages {
         bytemuck::cast_slice(unsafe { self.mapping.bytes() })
     }
 
-    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+    fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: every page was placed readable and writable, and the cache maps none twice.
         unsafe { self.mapping.bytes_mut() }
     }
@@ -141,18 +144,27 @@ impl Mapping {
         Ok(Self { base, len })
     }
 
-    /// Puts a page of a file at `offset`, with its physical memory in place.
+    /// Puts a page of a file at `offset`.
     fn place(&mut self, file: &File, page: u64, offset: usize) -> io::Result<()> {
         let len = page_bytes();
         assert!(offset + len <= self.len, "a page is placed inside the range");
         let position = libc::off_t::try_from(page * PAGE_BYTES).map_err(io::Error::other)?;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_POPULATE;
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
         let at = self.base.as_ptr().wrapping_add(offset).cast();
         // SAFETY: the addresses lie inside a range that this value owns, borrowed alone, so that
         // nothing of anybody else is replaced.
         let placed = unsafe { libc::mmap(at, len, protection, flags, file.as_raw_fd(), position) };
         Self::checked(placed).map(|_| ())
+    }
+
+    /// Takes the physical memory of the first bytes at once, which is cheaper than page by page as
+    /// they are first touched. A system that cannot do it does the latter.
+    fn populate(&mut self, bytes: usize) {
+        assert!(bytes <= self.len, "only what is mapped is populated");
+        let base = self.base.as_ptr().cast();
+        // SAFETY: the range is ours, and the advice changes none of its contents.
+        let _ = unsafe { libc::madvise(base, bytes, libc::MADV_POPULATE_WRITE) };
     }
 
     fn checked(address: *mut libc::c_void) -> io::Result<NonNull<u8>> {

@@ -7,7 +7,7 @@ use clockwork_wire::{BatchProfile, ModelProfile, Span};
 
 use super::device_core::Host;
 use super::matrix::Kernels;
-use super::memory::Region;
+use super::memory::{Region, WeightsCache};
 use super::run::{Memory, run};
 use crate::artifact::{Artifact, Plan};
 
@@ -22,15 +22,19 @@ pub(super) fn measure(
     let manifest = artifact.manifest();
     let weights = &artifact.cpu().weights;
     let failed = |error: io::Error| format!("memory for measuring {}: {error}", manifest.name);
+    let mut cache = WeightsCache::new(weights.pages()).map_err(failed)?;
     let begin = host.now();
-    let copy = Region::with(weights.bytes()).map_err(failed)?;
+    let loaded = cache.load((0..weights.pages().get()).collect(), weights.bytes())?;
     let load = host.now() - begin;
     let batches = artifact
         .cpu()
         .plans
         .iter()
         .map(|plan| {
-            Ok(BatchProfile { batch: plan.batch(), exec: time(host, kernels, plan, &copy)? })
+            Ok(BatchProfile {
+                batch: plan.batch(),
+                exec: time(host, kernels, plan, loaded.floats())?,
+            })
         })
         .collect::<io::Result<_>>()
         .map_err(failed)?;
@@ -47,7 +51,7 @@ pub(super) fn measure(
 
 /// How long a batch takes: the second longest of the runs, because an estimate must not be
 /// optimistic, but one interruption by somebody else's work is no property of the model.
-fn time(host: &Host, kernels: &Kernels, plan: &Arc<Plan>, weights: &Region) -> io::Result<Span> {
+fn time(host: &Host, kernels: &Kernels, plan: &Arc<Plan>, weights: &[f32]) -> io::Result<Span> {
     let sizes = plan.sizes();
     let region = |elements: usize| Region::new(elements * size_of::<f32>());
     let input = region(sizes.input)?;
@@ -58,7 +62,7 @@ fn time(host: &Host, kernels: &Kernels, plan: &Arc<Plan>, weights: &Region) -> i
             input: input.floats(),
             output: output.floats_mut(),
             workspace: workspace.floats_mut(),
-            weights: weights.floats(),
+            weights,
         };
         run(kernels, plan, memory);
         host.now() - begin

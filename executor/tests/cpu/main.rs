@@ -6,3 +6,4 @@ mod device;
 mod golden;
 mod hostile;
 mod memory;
+mod worker;
