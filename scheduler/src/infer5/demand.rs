@@ -54,9 +54,11 @@ impl Infer5 {
         model.load_demand - model.copies.iter().map(|c| served(c.device)).sum::<f64>()
     }
 
-    /// Puts a model at its place among the unmet, or takes it out.
+    /// Puts a model at its place among the unmet, or takes it out. One that every device of its
+    /// workers holds has no place: under overload it would be looked at in vain in every turn.
     pub(super) fn rank(&mut self, id: ModelId) {
-        let priority = self.priority(id);
+        let everywhere = self.models[id.index()].copies.len() >= self.device_count(id);
+        let priority = if everywhere { 0.0 } else { self.priority(id) };
         // Rounded to nanoseconds, so that the rest of a float is no demand and the order is total.
         let rounded = clockwork_wire::Span::from_f64(priority).get();
         let unmet = (rounded > 0).then_some(rounded);
@@ -70,5 +72,11 @@ impl Infer5 {
             }
             model.unmet = unmet;
         }
+    }
+
+    /// Devices of all workers that serve a model.
+    pub(super) fn device_count(&self, id: ModelId) -> usize {
+        let workers = &self.models[id.index()].workers;
+        workers.iter().map(|(worker, _)| self.hosts[worker.index()]).sum()
     }
 }

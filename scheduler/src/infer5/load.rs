@@ -58,10 +58,6 @@ impl Infer5 {
     fn place(&self, id: ModelId) -> Place {
         let horizon = self.now + self.config.schedule_ahead;
         let model = &self.models[id.index()];
-        let hosts: usize = model.workers.iter().map(|(worker, _)| self.hosts[worker.index()]).sum();
-        if model.copies.len() >= hosts {
-            return Place::Nowhere;
-        }
         let mut best: Option<(f64, u32, DeviceIndex)> = None;
         let mut any_free = false;
         for (index, device) in self.devices.iter().enumerate() {
