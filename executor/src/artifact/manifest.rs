@@ -66,7 +66,7 @@ impl Tensor {
     /// Its elements.
     ///
     /// # Panics
-    /// If `bytes` exceeds the address space; [`Manifest::check`] refuses that.
+    /// If `bytes` exceeds the address space, which only a 16-bit machine has too little of.
     pub fn elements(&self) -> usize {
         usize::try_from(self.bytes).expect("a tensor fits the address space") / size_of::<f32>()
     }
