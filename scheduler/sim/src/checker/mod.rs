@@ -17,6 +17,9 @@ mod actions;
 mod devices;
 mod requests;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use clockwork_config::SchedulerConfig;
