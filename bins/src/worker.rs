@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     process::begin(2)?;
     let resolved = configuration(&arguments.common, None)?;
     let config = with_modest_memory(resolved);
-    serve(&arguments.common, &config, worker::emulated(&config.config.executor, 1), false)
+    serve(&arguments.common, &config, worker::cpu(&config.config), false)
 }
 
 /// Runs a worker on emulated devices until it is interrupted.
@@ -150,7 +150,8 @@ fn address(config: &Config) -> Result<SocketAddr, Failure> {
 fn library(config: &Config, emulated: bool) -> Library {
     let dir = &config.worker.model_dir;
     let folders = if dir.is_empty() { Vec::new() } else { vec![PathBuf::from(dir)] };
-    Library::new(folders, emulated)
+    let library = Library::new(folders, emulated);
+    if emulated { library } else { library.with_compiled() }
 }
 
 const CPU_WEIGHTS: u64 = 256 << 20;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod ci;
 mod codegen;
+mod figures;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of the project")]
@@ -20,6 +21,8 @@ enum Chore {
     /// Runs everything that must pass before a change lands
     #[command(after_help = ci::help())]
     Ci,
+    /// Measures the README's figures with the real processes
+    Figures(figures::Arguments),
     /// Writes the wire's generated code from its schema (needs `--features codegen`)
     Codegen {
         /// Only compare; fail if the checked-in code is stale
@@ -31,6 +34,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Ci => ci::run(),
+        Chore::Figures(arguments) => figures::run(&arguments),
         Chore::Codegen { check } => codegen::run(check),
     };
     match outcome {

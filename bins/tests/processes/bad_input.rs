@@ -1,0 +1,107 @@
+//! Bad input gets a clear answer, and nothing else is lost.
+
+use clockwork_wire::Status;
+
+use crate::bench::Bench;
+use crate::process::Ended;
+use crate::session;
+
+#[test]
+fn every_program_explains_itself() {
+    let bench = Bench::new();
+    for (program, words) in [
+        ("worker", "--models"),
+        ("worker_dummy", "--num_gpus"),
+        ("controller", "controller [TYPE] [WORKERS] [OPTIONS]"),
+        ("client", "poisson-open-loop"),
+        ("clockwork", "demo"),
+    ] {
+        let Ended { code, out, .. } = bench.start(program, &["-h"]).end();
+        assert_eq!(code, Some(0), "{program}");
+        assert!(out.iter().any(|line| line.contains(words)), "{program}: {out:?}");
+    }
+}
+
+#[test]
+fn a_bad_number_on_a_command_line_is_refused_by_its_name() {
+    let bench = Bench::new();
+    let nobody = "127.0.0.1:9";
+    for (program, arguments, named) in [
+        ("worker_dummy", &["-n", "many"][..], "num_gpus"),
+        ("worker_dummy", &["-n", "0"], "worker.gpus"),
+        ("worker_dummy", &["-p", "70000"], "port"),
+        ("worker", &["--port", "-1"], "port"),
+        ("controller", &["INFER5", nobody, "0", "ten"], "max_gpus"),
+        ("controller", &["INFER5", nobody, "0", "10", "5ms"], "schedule_ahead"),
+        ("controller", &["INFER5", nobody, "0", "10", "1", "1", "1", "0"], "max_batch"),
+        ("controller", &["INFER5", nobody, "--port", "x"], "port"),
+        ("controller", &["INFER9", nobody], "INFER5"),
+        ("client", &[nobody, "poisson-open-loop", "40", "fast"], "rate"),
+        ("client", &[nobody, "poisson-open-loop", "0", "10"], "num_models"),
+        ("client", &[nobody, "poisson-open-loop", "40"], "rate"),
+        ("client", &[nobody, "simple", "--seconds", "0"], "seconds"),
+        ("client", &[nobody, "simple", "--compress", "zip"], "compress"),
+    ] {
+        let Ended { code, err, .. } = bench.start(program, arguments).end();
+        assert_eq!(code, Some(2), "{program} {arguments:?}: {err}");
+        assert!(err.contains(named), "{program} {arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn an_unknown_workload_is_answered_with_the_valid_ones() {
+    let bench = Bench::new();
+    let Ended { code, err, .. } = bench.start("client", &["127.0.0.1:9", "simpel"]).end();
+    assert_eq!(code, Some(2));
+    assert!(err.contains("`simpel`") && err.contains("simple, spam"), "{err}");
+}
+
+#[test]
+fn an_unknown_model_is_answered_with_valid_names_and_costs_nobody_else_anything() {
+    let bench = Bench::new();
+    let worker = bench.worker(&[]);
+    let controller = bench.controller("INFER5", worker.address, &[]);
+    let early = bench.client(&controller, &["spam", "resnet50_v3"]).end();
+    let good = bench.client(&controller, &["simple-parametric", "1", "1", "1", "5"]).end();
+    let late = bench.client(&controller, &["spam", "/no/such/place/model"]).end();
+    for (client, name) in [(early, "`resnet50_v3`"), (late, "`place`")] {
+        assert_eq!(client.code, Some(1));
+        assert!(client.err.contains(name) && client.err.contains("resnet50_v2"), "{}", client.err);
+    }
+    assert_eq!(good.code, Some(0), "{}", good.err);
+    assert_eq!(controller.process.interrupt().code, Some(0));
+}
+
+#[test]
+fn an_input_of_the_wrong_size_is_status_75_and_the_next_one_is_served() {
+    let bench = Bench::new();
+    let worker = bench.worker(&[]);
+    let controller = bench.controller("INFER5", worker.address, &[]);
+    session::talk(controller.address, async |bad| {
+        let model = session::load(bad, "resnet50_v2").await;
+        for bytes in [100, 100_000, 602_113] {
+            let answer = session::ask(bad, u64::from(bytes), model.model, bytes).await;
+            assert_eq!(answer.response.status, Status::BAD_INPUT_SIZE);
+            assert_eq!(answer.response.status.get(), 75);
+        }
+        let good = bench.client(&controller, &["simple-parametric", "1", "1", "1", "5"]).end();
+        assert_eq!(good.code, Some(0), "{}", good.err);
+        let answer = session::ask(bad, 1, model.model, model.input_size).await;
+        assert_eq!((answer.response.status, answer.output.len()), (Status::OK, 4_000));
+    });
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let bench = Bench::new();
+    let worker = bench.worker(&[]);
+    let port = worker.address.port().to_string();
+    let taken = [
+        bench.start("worker_dummy", &["--port", &port]).end(),
+        bench.start("controller", &["INFER5", "127.0.0.1:9", "--port", &port]).end(),
+    ];
+    for Ended { code, err, .. } in taken {
+        assert_eq!(code, Some(1), "{err}");
+        assert!(err.contains(&port) && err.contains("in use"), "{err}");
+    }
+}

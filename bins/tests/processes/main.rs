@@ -1,0 +1,17 @@
+//! The real processes, started as a user starts them: what they print, log and answer, also when
+//! they are given nonsense or are killed.
+//!
+//! The tests run one after the other ([`bench::Bench`] sees to it) and wait for lines, never for
+//! time to pass.
+
+mod bad_input;
+mod bench;
+mod documented;
+mod failure;
+mod hostile;
+mod logs;
+mod process;
+mod serving;
+mod session;
+mod settings;
+mod shape;
