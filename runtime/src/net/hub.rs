@@ -102,6 +102,12 @@ impl<D: Dialect> Hub<D> {
         self.link(link).map(|link| link.acknowledged())
     }
 
+    /// Bytes that wait for the peer to take them. Whoever can say less should, before they reach
+    /// [`Settings::outbox_bytes`] or [`Settings::bulk_bytes`] and end the link.
+    pub fn backlog(&self, link: LinkId) -> Option<u64> {
+        self.link(link).map(|link| link.backlog())
+    }
+
     /// What is known of the peer's clock.
     pub fn skew(&self, link: LinkId) -> Option<Skew> {
         self.link(link).map(|link| link.skew())

@@ -51,7 +51,9 @@ impl<D: Dialect> Link<D> {
         heard: &Heard,
     ) -> Rc<Self> {
         let counters = shared.counters.clone();
-        let mut skew = Skew::new(peer.hello.boot == clock::boot_id());
+        // Two machines whose kernels tell no boot id have none in common.
+        let same_boot = peer.hello.boot == clock::boot_id() && peer.hello.boot.get() != 0;
+        let mut skew = Skew::new(same_boot);
         skew.received(heard.received, heard.sent);
         Rc::new(Self {
             id,
@@ -119,6 +121,12 @@ impl<D: Dialect> Link<D> {
             self.shared.dirty.borrow_mut().push(Rc::clone(self));
         }
         self.control.sequence()
+    }
+
+    /// Bytes that wait for the peer to take them.
+    pub(super) fn backlog(&self) -> u64 {
+        let control = u64::try_from(self.control.waiting_bytes()).unwrap_or(u64::MAX);
+        control.saturating_add(self.bulk.waiting_bytes())
     }
 
     /// Writes what was sent in this turn.

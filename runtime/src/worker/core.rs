@@ -68,6 +68,9 @@ impl Core {
         while let Some(event) = self.hub.next() {
             self.take_in(now, event);
         }
+        if let Some(acknowledged) = self.holder().and_then(|link| self.hub.acknowledged(link)) {
+            self.kept.acknowledge(acknowledged);
+        }
         while let Some((id, source)) = self.resolver.next() {
             self.worker.handle(now, Input::Resolved { id, source });
         }
@@ -158,10 +161,7 @@ impl Core {
 
     /// Sends a result to whoever holds the worker, and keeps it until it is acknowledged.
     fn send_result(&mut self, outcome: Outcome) {
-        let frame = self.holder().and_then(|link| {
-            self.hub.acknowledged(link).into_iter().for_each(|a| self.kept.acknowledge(a));
-            self.hub.send(link, outcome.clone().into())
-        });
+        let frame = self.holder().and_then(|link| self.hub.send(link, outcome.clone().into()));
         self.kept.keep(frame, outcome);
     }
 

@@ -1,14 +1,17 @@
 //! Peers that send nonsense, leave, say nothing or read nothing end their own link and no other.
 
 use clockwork_runtime::clock;
-use clockwork_runtime::net::{Answer, Ask, Settings, hello};
-use clockwork_runtime::rt;
-use clockwork_wire::codec::{
-    ActionsEncoder, BodyId, FrameKind, Preamble, RequestsEncoder, body_prefix, stamp,
+use clockwork_runtime::net::{
+    Answer, Ask, Dialect, Ear, Event, Parcel, Part, ServiceSide, Settings, hello,
 };
-use clockwork_wire::{Hello, LinkKind, RequestId, Role, SessionId, Span};
+use clockwork_runtime::rt::{self, Listener};
+use clockwork_wire::codec::{
+    ActionsEncoder, BodyId, DecodeError, FrameKind, Limits, Preamble, RequestsEncoder,
+    ResponsesEncoder, body_prefix, stamp,
+};
+use clockwork_wire::{Hello, LinkKind, Payload, RequestId, Role, SessionId, Span};
 
-use crate::support::{Echo, client, infer, on_core, ping, raw_client, read_to_end};
+use crate::support::{Echo, End, client, infer, on_core, ping, raw_client, read_to_end};
 
 fn session(session: u64) -> Hello {
     Hello { session: SessionId::new(session), ..hello(Role::Client) }
@@ -191,5 +194,65 @@ fn a_peer_that_reads_nothing_is_stuck_once_its_outbox_is_full() {
         let end = echo.end().await;
         assert!(end.contains("does not read what it is sent"), "{end}");
         echo.stop().await;
+    });
+}
+
+/// A controller's side whose decoder has a bug.
+#[derive(Debug)]
+struct Buggy;
+
+impl Dialect for Buggy {
+    const OURS: Role = Role::Controller;
+    const THEIRS: Role = Role::Client;
+    const HEARS: FrameKind = FrameKind::Requests;
+    type Say = Answer<Part>;
+    type Hear = Ask<Payload>;
+    type Encoder = ResponsesEncoder;
+
+    fn encode(encoder: &mut ResponsesEncoder, message: Answer<Part>) -> Option<Parcel> {
+        ServiceSide::encode(encoder, message)
+    }
+
+    fn is_full(encoder: &ResponsesEncoder) -> bool {
+        ServiceSide::is_full(encoder)
+    }
+
+    fn finish(encoder: &mut ResponsesEncoder, out: &mut Vec<u8>) {
+        ServiceSide::finish(encoder, out);
+    }
+
+    fn decode(_: &[u8], _: &[u8], _: &Limits, _: &mut Ear<'_, Self>) -> Result<(), DecodeError> {
+        panic!("a bug of ours")
+    }
+
+    fn with_body(message: Ask<Payload>, _: Payload) -> Ask<Payload> {
+        message
+    }
+}
+
+#[test]
+fn a_panic_in_a_connections_task_ends_that_link_only() {
+    on_core(async {
+        let end = End::<Buggy>::new(Settings::default());
+        let listener = Listener::adopt(rt::listen("127.0.0.1:0".parse().unwrap()).unwrap());
+        let listener = listener.unwrap();
+        let address = listener.address();
+        let accepting = end.hub.accept(listener, |_, _| Ok(hello(Role::Controller)));
+        let (bad, bad_link) = client(address).await;
+        let (good, good_link) = client(address).await;
+        bad.hub.send(bad_link, infer(1, 10)).unwrap();
+        bad.hub.flush();
+        let reason = loop {
+            if let Event::Down { reason, .. } = end.next().await {
+                break reason.to_string();
+            }
+        };
+        assert_eq!(reason, "the connection's task panicked: a bug of ours");
+        assert!(good.hub.skew(good_link).is_some(), "the other link is still there");
+        accepting.cancel().await;
+        for hub in [bad.hub, good.hub] {
+            hub.shutdown(Span::from_secs(1)).await;
+        }
+        end.hub.shutdown(Span::from_secs(1)).await;
     });
 }
