@@ -43,6 +43,13 @@ impl<T> Sliding<T> {
         Some(value)
     }
 
+    /// The values that are here, with their numbers, in order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, &T)> {
+        (self.base..)
+            .zip(&self.window)
+            .filter_map(|(number, value)| Some((number, value.as_ref()?)))
+    }
+
     /// How many values are here.
     pub(crate) const fn len(&self) -> usize {
         self.live

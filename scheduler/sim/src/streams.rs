@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Clock = 7,
     /// When something breaks.
     Incident = 8,
+    /// Which results are repeated.
+    Repeated = 9,
 }
 
 /// All streams of one seed.

@@ -3,7 +3,8 @@
 use clockwork_simulator::{Options, scenario, simulate};
 
 fn holds(name: &str, seed: u64) {
-    let report = simulate(scenario::find(name).unwrap(), seed, &Options::default());
+    let scenario = scenario::find(name).expect("it is registered");
+    let report = simulate(scenario, seed, &Options::default());
     assert!(report.violations.is_empty(), "{report}");
 }
 

@@ -11,7 +11,7 @@ fn run(name: &str) -> Report {
 
 fn run_at(name: &str, load: Option<f64>) -> Report {
     let options = Options { load, ..Options::default() };
-    let report = simulate(scenario::find(name).unwrap(), SEED, &options);
+    let report = simulate(scenario::find(name).expect("it is registered"), SEED, &options);
     assert!(report.violations.is_empty(), "{report}");
     report
 }

@@ -22,6 +22,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
         let faults = Faults {
             incidents: incidents(),
             lost_results: 0.002,
+            repeated_results: 0.005,
             late_results: 0.005,
             lateness: Span::from_millis(150),
         };

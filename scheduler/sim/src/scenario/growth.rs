@@ -17,7 +17,8 @@ pub(crate) const SCENARIO: Scenario = Scenario {
         for (name, starts) in [("resnet50_v2", 0), ("googlenet", 900), ("densenet121", 1_500)] {
             let mut plan = Plan::of(name, 4);
             plan.add(PoissonOpenLoop::new(plan.targets(), 250.0 * load));
-            setup.clients.push(ClientSetup { plan, starts: Span::from_millis(starts) });
+            let starts = Span::from_millis(starts);
+            setup.clients.push(ClientSetup { plan, starts, slo: Span::ZERO });
         }
         Setup { duration: Span::from_secs(2), ..setup }
     },

@@ -3,7 +3,7 @@
 use clockwork_config::SchedulerConfig;
 use clockwork_executor::Fault;
 use clockwork_executor::emulated::{Deviation, Jitter};
-use clockwork_wire::{BatchSize, GpuId, Span, WorkerId};
+use clockwork_wire::{BatchSize, ClientId, GpuId, Span, WorkerId};
 use clockwork_workload::generator::{ClosedLoop, FixedRate, PoissonOpenLoop};
 use clockwork_workload::{Plan, Target};
 use rand::RngExt;
@@ -140,7 +140,8 @@ fn clients(random: &mut Random, options: &Options) -> Vec<ClientSetup> {
     (0..count)
         .map(|index| {
             let starts = if index == 0 { Span::ZERO } else { millis(random, 0, 200) };
-            ClientSetup { plan: plan(random, options.load.unwrap_or(1.0)), starts }
+            let slo = if chance(random, 0.2) { millis(random, 5, 500) } else { Span::ZERO };
+            ClientSetup { plan: plan(random, options.load.unwrap_or(1.0)), starts, slo }
         })
         .collect()
 }
@@ -184,6 +185,11 @@ fn faults(random: &mut Random, workers: &[WorkerSetup]) -> Faults {
         let pause = millis(random, 1, 50);
         faults.incidents.push((moment(random), Incident::StallController { pause }));
     }
+    if chance(random, 0.2) {
+        let client = ClientId::new(0);
+        faults.incidents.push((moment(random), Incident::Leave { client }));
+    }
+    faults.repeated_results = if chance(random, 0.3) { 0.05 } else { 0.0 };
     faults.lost_results = if chance(random, 0.3) { 0.02 } else { 0.0 };
     faults.late_results = if chance(random, 0.3) { 0.05 } else { 0.0 };
     faults.lateness = millis(random, 1, 300);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clockwork_config::SchedulerConfig;
 use clockwork_executor::emulated::Deviation;
 use clockwork_executor::{DeviceSpec, Fault};
-use clockwork_wire::{GpuId, ModelProfile, Pages, Span, WorkerId};
+use clockwork_wire::{ClientId, GpuId, ModelProfile, Pages, Span, WorkerId};
 use clockwork_workload::Plan;
 
 use crate::Options;
@@ -58,7 +58,7 @@ impl Setup {
 
     /// With one more client, which starts with the others.
     pub(crate) fn serving(mut self, plan: Plan) -> Self {
-        self.clients.push(ClientSetup { plan, starts: Span::ZERO });
+        self.clients.push(ClientSetup { plan, starts: Span::ZERO, slo: Span::ZERO });
         self
     }
 }
@@ -118,6 +118,8 @@ pub(crate) struct ClientSetup {
     pub(crate) plan: Plan,
     /// When it starts.
     pub(crate) starts: Span,
+    /// SLO of its requests; zero leaves it to the controller.
+    pub(crate) slo: Span,
 }
 
 /// What breaks, and when.
@@ -127,6 +129,8 @@ pub(crate) struct Faults {
     pub(crate) incidents: Vec<(Span, Incident)>,
     /// The fraction of results that never arrive.
     pub(crate) lost_results: f64,
+    /// The fraction of results that arrive twice.
+    pub(crate) repeated_results: f64,
     /// The fraction of results that arrive late.
     pub(crate) late_results: f64,
     /// Late results are late by up to this.
@@ -165,6 +169,11 @@ pub(crate) enum Incident {
         worker: WorkerId,
         /// For how long.
         pause: Span,
+    },
+    /// A client is gone, with requests unanswered.
+    Leave {
+        /// Which client.
+        client: ClientId,
     },
     /// The controller's process does not run for a while.
     StallController {

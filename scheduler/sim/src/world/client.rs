@@ -1,10 +1,11 @@
 //! A client's process: a workload engine and the requests that it waits for.
 
 use clockwork_wire::{ClientId, InferRequest, InputSpec, ModelId, Nanos, RequestId, Span, Status};
-use clockwork_workload::{Engine, Input, Output, Plan, Submit, Tag};
+use clockwork_workload::{Engine, Input, Output, Submit, Tag};
 
 use super::Turn;
 use super::letter::{Ask, Draft, Incoming, Letter, Tell};
+use crate::scenario::ClientSetup;
 use crate::sliding::Sliding;
 
 /// A client.
@@ -16,23 +17,31 @@ pub(crate) struct Client {
     requests: Sliding<(Tag, Nanos)>,
     /// Bytes of one input, by model.
     input_sizes: Vec<u32>,
+    slo: Span,
     payloads: bool,
+    /// Whether it is gone; nothing reaches it then.
+    gone: bool,
 }
 
 impl Client {
     /// A client that has done nothing yet.
-    pub(crate) fn new(id: ClientId, plan: Plan, seed: u64, payloads: bool) -> Self {
+    pub(crate) fn new(id: ClientId, setup: ClientSetup, seed: u64, payloads: bool) -> Self {
         Self {
             id,
-            engine: Engine::new(plan, seed),
+            engine: Engine::new(setup.plan, seed),
             requests: Sliding::default(),
             input_sizes: Vec::new(),
+            slo: setup.slo,
             payloads,
+            gone: false,
         }
     }
 
     /// Takes everything in that has been received, then sends everything that is due.
     pub(crate) fn turn(&mut self, letters: &mut Vec<Tell>, turn: &mut Turn<'_>) {
+        if self.gone {
+            return letters.clear();
+        }
         for letter in letters.drain(..) {
             self.receive(letter, turn);
         }
@@ -52,7 +61,14 @@ impl Client {
 
     /// When the workload wants to be asked again.
     pub(crate) fn next_wakeup(&self) -> Option<Nanos> {
-        self.engine.next_wakeup()
+        self.engine.next_wakeup().filter(|_| !self.gone)
+    }
+
+    /// The process ends. Returns what its connection says of that.
+    pub(crate) fn leave(&mut self) -> Letter {
+        self.gone = true;
+        self.requests = Sliding::default();
+        self.letter(Ask::Disconnected)
     }
 
     /// Requests that have not been answered.
@@ -98,7 +114,7 @@ impl Client {
             user: submit.user,
             model: submit.model,
             slo_factor: submit.slo_factor,
-            slo: Span::ZERO,
+            slo: self.slo,
             input: InputSpec { len, ..InputSpec::default() },
         };
         turn.send(Draft::with_body(self.letter(Ask::Infer(request)), len.into()));

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use clockwork_config::SchedulerConfig;
 use clockwork_scheduler::{Input, Order, Output, Request, Response};
-use clockwork_wire::{ClientId, ClockOffset, Foreign, InferRequest, Nanos, RequestId, WorkerId};
+use clockwork_wire::{
+    ClientId, ClockOffset, Foreign, InferRequest, ModelId, Nanos, RequestId, WorkerId,
+};
 
 use super::front::Front;
 use super::letter::{Ask, Command, Draft, Incoming, Letter, Report, Tell};
@@ -19,9 +21,17 @@ pub(crate) struct Controller {
     front: Front,
     /// What is believed of each worker's clock.
     offsets: Vec<ClockOffset>,
-    /// By the controller's own number, who asked under which number.
-    requests: Sliding<(ClientId, RequestId)>,
+    /// By the controller's own number.
+    requests: Sliding<Asked>,
     payloads: bool,
+}
+
+/// Who asked for what, under which number.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    client: ClientId,
+    id: RequestId,
+    model: ModelId,
 }
 
 /// What a controller is made of.
@@ -91,6 +101,7 @@ impl Controller {
             Ask::Load(load) => self.front.load(client, load, turn.outbox),
             Ask::List => turn.send(Letter::Client(client, Tell::Listed).into()),
             Ask::Infer(request) => self.infer(client, &request, turn),
+            Ask::Disconnected => self.withdraw(client, turn),
         }
     }
 
@@ -128,7 +139,8 @@ impl Controller {
     }
 
     fn infer(&mut self, client: ClientId, request: &InferRequest, turn: &mut Turn<'_>) {
-        let id = RequestId::new(self.requests.push((client, request.id)));
+        let number = self.requests.push(Asked { client, id: request.id, model: request.model });
+        let id = RequestId::new(number);
         let request = Request {
             id,
             model: request.model,
@@ -137,6 +149,18 @@ impl Controller {
             arrival: turn.now,
         };
         self.feed([Input::Request(request)], turn);
+    }
+
+    /// Nobody waits for the requests of a client that is gone.
+    fn withdraw(&mut self, client: ClientId, turn: &mut Turn<'_>) {
+        let open = self.requests.entries().filter(|(_, asked)| asked.client == client);
+        let withdrawn: Vec<_> = open
+            .map(|(number, asked)| Input::Withdraw {
+                request: RequestId::new(number),
+                model: asked.model,
+            })
+            .collect();
+        self.feed(withdrawn, turn);
     }
 
     fn feed(&mut self, inputs: impl IntoIterator<Item = Input>, turn: &mut Turn<'_>) {
@@ -169,12 +193,15 @@ impl Controller {
 
     fn respond(&mut self, response: &Response, turn: &mut Turn<'_>) {
         // A second answer to the same request is reported by the checker; it goes to nobody.
-        let Some((client, id)) = self.requests.take(response.request.get()) else { return };
+        let Some(asked) = self.requests.take(response.request.get()) else { return };
         let (_, output_size) = self.front.payload_sizes(response.model);
         let carries = self.payloads && response.status.has_output();
-        let tell =
-            Tell::Answer { id, status: response.status, cold: response.copies_at_arrival == 0 };
+        let tell = Tell::Answer {
+            id: asked.id,
+            status: response.status,
+            cold: response.copies_at_arrival == 0,
+        };
         let body = if carries { output_size } else { 0 };
-        turn.send(Draft::with_body(Letter::Client(client, tell), body.into()));
+        turn.send(Draft::with_body(Letter::Client(asked.client, tell), body.into()));
     }
 }

@@ -25,6 +25,10 @@ impl World {
                 cpu.cancel();
                 self.ask(Node::Worker(worker), self.now);
             }
+            Incident::Leave { client } => {
+                let letter = self.clients[client.index()].body.leave();
+                self.post(self.now + RESET_DELAY, letter);
+            }
             Incident::StallController { pause } => {
                 self.controller.cpu.stall(self.now + pause);
                 self.controller.cpu.cancel();

@@ -10,7 +10,7 @@ use clockwork_workload::LoadModels;
 use super::Node;
 
 /// A message, by where it goes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Letter {
     /// To the controller.
     Controller(Incoming),
@@ -21,7 +21,7 @@ pub(crate) enum Letter {
 }
 
 /// What reaches the controller, by where it comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Incoming {
     /// From a client.
     Asked(ClientId, Ask),
@@ -33,7 +33,7 @@ pub(crate) enum Incoming {
 }
 
 /// What a client says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Ask {
     /// It wants copies of a model.
     Load(LoadModels),
@@ -41,6 +41,8 @@ pub(crate) enum Ask {
     List,
     /// It wants an inference.
     Infer(InferRequest),
+    /// Its connection has ended.
+    Disconnected,
 }
 
 /// What a client is told.
@@ -71,7 +73,7 @@ pub(crate) enum Tell {
 }
 
 /// What a worker is told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// Do this.
     Action(Foreign<Action>),
@@ -80,7 +82,7 @@ pub(crate) enum Command {
 }
 
 /// What a worker says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Report {
     /// It has connected.
     Connected(Box<WorkerState>),

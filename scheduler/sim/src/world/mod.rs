@@ -80,6 +80,7 @@ pub(crate) struct World {
     faults: Faults,
     lost: Random,
     late: Random,
+    repeated: Random,
     checker: Checker,
     tally: Tally,
     outbox: Vec<Draft>,
@@ -121,7 +122,7 @@ impl World {
             .enumerate()
             .map(|(at, client)| {
                 let seed = streams.seed(Purpose::Workload, at);
-                Client::new(ClientId::from_index(at), client.plan, seed, payloads)
+                Client::new(ClientId::from_index(at), client, seed, payloads)
             })
             .map(|client| Process::new(calibration.client, client))
             .collect();
@@ -159,6 +160,7 @@ impl World {
             faults: setup.faults,
             lost: streams.stream(Purpose::Lost, 0),
             late: streams.stream(Purpose::Late, 0),
+            repeated: streams.stream(Purpose::Repeated, 0),
             checker: Checker::new(&setup.scheduler, &devices),
             tally: Tally::new(from, to, &devices),
             outbox: Vec::new(),
@@ -270,6 +272,9 @@ impl World {
         };
         if result && chance(&mut self.late, self.faults.late_results) {
             arrival += self.faults.lateness.scale(self.late.random::<f64>());
+        }
+        if result && chance(&mut self.repeated, self.faults.repeated_results) {
+            self.post(arrival, letter.clone());
         }
         self.post(arrival, letter);
     }
