@@ -29,12 +29,13 @@ pub struct Arguments {
     /// The workload's name.
     workload: String,
     /// The workload's parameters, in their order.
+    #[arg(allow_negative_numbers = true)]
     parameters: Vec<String>,
     /// Stop after this many seconds; without it the workload decides.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Seed of all random choices.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Write a summary of the run to this file.
     #[arg(long)]

@@ -20,9 +20,10 @@ pub struct Arguments {
     /// The workers, comma-separated `host:port`.
     workers: String,
     /// The scheduler's options in their order; trailing ones may be left out.
+    #[arg(allow_negative_numbers = true)]
     options: Vec<String>,
     /// The port for clients; 0 takes a free one.
-    #[arg(short, long)]
+    #[arg(short, long, allow_negative_numbers = true)]
     port: Option<u16>,
     /// A configuration file in TOML.
     #[arg(short, long)]

@@ -36,14 +36,14 @@ pub struct DummyArguments {
     #[command(flatten)]
     common: Common,
     /// Emulated GPUs [default: 1]
-    #[arg(short, long = "num_gpus")]
+    #[arg(short, long = "num_gpus", allow_negative_numbers = true)]
     num_gpus: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Port for the controller [default: 12345; 0 takes a free one]
-    #[arg(short, long)]
+    #[arg(short, long, allow_negative_numbers = true)]
     port: Option<u16>,
     /// Configuration: our TOML, or the original's .cfg (else `CLOCKWORK_CONFIG_FILE`)
     #[arg(short, long)]

@@ -52,6 +52,9 @@ pub enum Input {
         /// The action.
         id: ActionId,
     },
+    /// Another controller than before has come. It numbers its actions from the start, and its
+    /// epoch may be its predecessor's if both were started within a second.
+    NewController,
 }
 
 /// The inputs of an INFER.

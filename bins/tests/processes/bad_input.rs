@@ -33,13 +33,17 @@ fn a_bad_number_on_a_command_line_is_refused_by_its_name() {
         ("worker", &["--port", "-1"], "port"),
         ("controller", &["INFER5", nobody, "0", "ten"], "max_gpus"),
         ("controller", &["INFER5", nobody, "0", "10", "5ms"], "schedule_ahead"),
+        ("controller", &["INFER5", nobody, "0", "-1"], "max_gpus"),
         ("controller", &["INFER5", nobody, "0", "10", "1", "1", "1", "0"], "max_batch"),
         ("controller", &["INFER5", nobody, "--port", "x"], "port"),
         ("controller", &["INFER9", nobody], "INFER5"),
         ("client", &[nobody, "poisson-open-loop", "40", "fast"], "rate"),
         ("client", &[nobody, "poisson-open-loop", "0", "10"], "num_models"),
         ("client", &[nobody, "poisson-open-loop", "40"], "rate"),
-        ("client", &[nobody, "simple", "--seconds", "0"], "seconds"),
+        ("client", &[nobody, "poisson-open-loop", "40", "-5"], "rate"),
+        ("client", &[nobody, "simple", "--seconds", "0"], "--seconds"),
+        ("client", &[nobody, "simple", "--seconds", "-3"], "--seconds"),
+        ("client", &[nobody, "simple", "--seed", "-3"], "--seed"),
         ("client", &[nobody, "simple", "--compress", "zip"], "compress"),
     ] {
         let Ended { code, err, .. } = bench.start(program, arguments).end();
@@ -64,9 +68,11 @@ fn an_unknown_model_is_answered_with_valid_names_and_costs_nobody_else_anything(
     let early = bench.client(&controller, &["spam", "resnet50_v3"]).end();
     let good = bench.client(&controller, &["simple-parametric", "1", "1", "1", "5"]).end();
     let late = bench.client(&controller, &["spam", "/no/such/place/model"]).end();
-    for (client, name) in [(early, "`resnet50_v3`"), (late, "`place`")] {
+    for (client, name, valid) in
+        [(early, "`resnet50_v3`", "resnet50_v2"), (late, "`place`", "densenet121")]
+    {
         assert_eq!(client.code, Some(1));
-        assert!(client.err.contains(name) && client.err.contains("resnet50_v2"), "{}", client.err);
+        assert!(client.err.contains(name) && client.err.contains(valid), "{}", client.err);
     }
     assert_eq!(good.code, Some(0), "{}", good.err);
     assert_eq!(controller.process.interrupt().code, Some(0));

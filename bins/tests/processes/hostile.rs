@@ -17,7 +17,8 @@ fn garbage_and_cut_off_frames_harm_neither_worker_nor_controller() {
     let bench = Bench::new();
     let worker = bench.worker(&[]);
     let controller = bench.controller("INFER5", worker.address, &[]);
-    for (address, role) in [(worker.address, Role::Controller), (controller.address, Role::Client)] {
+    for (address, role) in [(worker.address, Role::Controller), (controller.address, Role::Client)]
+    {
         let mut whole = Vec::new();
         encode_hello(&hello(role), &mut whole);
         let garbage_after_hello = [&whole[..], &[0xa5; 4096]].concat();

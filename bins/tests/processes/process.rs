@@ -33,7 +33,8 @@ impl Process {
     /// Starts `command`, which is called `name` if a test fails.
     pub(crate) fn start(name: &str, command: &mut Command) -> Self {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let mut child =
+            piped.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let out = Transcript::of(child.stdout.take().expect("standard output is piped"));
         let err = Transcript::of(child.stderr.take().expect("standard error is piped"));
         Self { name: name.into(), child, out, err, heard: 0 }

@@ -134,6 +134,10 @@ impl Worker {
             Input::LoadModel(load) => self.receive_load_model(now, load),
             Input::Resolved { id, source } => self.finish_load_model(now, id, source),
             Input::Cancel { id } => self.cancel(now, id),
+            Input::NewController => {
+                self.actions_seen.forget();
+                self.load_models_seen.forget();
+            }
         }
     }
 

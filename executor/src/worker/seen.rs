@@ -39,6 +39,11 @@ struct Shard {
 }
 
 impl Seen {
+    /// Forgets all ids of this epoch; earlier ones stay stale.
+    pub(crate) fn forget(&mut self) {
+        self.shards.clear();
+    }
+
     /// Looks an id up and remembers it.
     pub(crate) fn observe(&mut self, id: ActionId) -> Sighting {
         if id.epoch < self.epoch {
@@ -140,6 +145,15 @@ mod tests {
             assert_eq!(seen.observe(id(1, shard, 0)), Sighting::New);
         }
         assert_eq!(seen.observe(id(1, 64, 0)), Sighting::TooManyShards);
+    }
+
+    #[test]
+    fn what_was_forgotten_is_new_unless_its_epoch_is_over() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.observe(id(7, 0, 4)), Sighting::New);
+        seen.forget();
+        assert_eq!(seen.observe(id(7, 0, 4)), Sighting::New);
+        assert_eq!(seen.observe(id(6, 0, 5)), Sighting::StaleEpoch);
     }
 
     #[test]

@@ -36,10 +36,14 @@ impl Console {
         self.line(format_args!("IO service thread listening on {address}"));
     }
 
-    /// A controller asked for the state and gets this one.
-    pub(super) fn queried(&mut self, query: ActionId, state: &WorkerState) {
+    /// A controller asked for the state and gets this one. It does so first; the first summary
+    /// follows, as the original's does.
+    pub(super) fn queried(&mut self, now: Nanos, query: ActionId, state: &WorkerState) {
         self.line(format_args!("Received A{query}:GetWorkerState"));
         self.line(format_args!("Sending R{query}:GetWorkerState:\n{}", WorkerText(state)));
+        if self.next_summary.is_none() && !self.interval.is_zero() {
+            self.next_summary = Some(now);
+        }
     }
 
     pub(super) fn load_received(&mut self, load: &LoadModel) {
@@ -58,10 +62,10 @@ impl Console {
         }
     }
 
-    /// A controller has come: the first summary prints with it, as the original's does.
-    pub(super) fn controller_came(&mut self, now: Nanos, counters: Counters) {
+    /// A controller has come: summaries count from here.
+    pub(super) const fn controller_came(&mut self, counters: Counters) {
         self.summarised = counters;
-        self.next_summary = (!self.interval.is_zero()).then_some(now);
+        self.next_summary = None;
     }
 
     pub(super) const fn controller_left(&mut self) {

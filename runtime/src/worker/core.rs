@@ -104,7 +104,10 @@ impl Core {
             Entry::Replaces(old) => self.hub.close(old, "its controller has connected anew"),
             Entry::Granted => {}
         }
-        self.console.controller_came(now, self.worker.counters());
+        self.console.controller_came(self.worker.counters());
+        if self.kept.is_new(peer.hello.session) {
+            self.worker.handle(now, Input::NewController);
+        }
         for outcome in self.kept.resume(peer.hello.session, peer.hello.last_applied) {
             self.send_result(outcome);
         }
@@ -118,7 +121,7 @@ impl Core {
             }
             Command::Action { action, inputs } => self.act(now, action, inputs),
             Command::Cancel(id) => self.worker.handle(now, Input::Cancel { id }),
-            Command::Query(query) => self.tell_state(link, query),
+            Command::Query(query) => self.tell_state(now, link, query),
         }
     }
 
@@ -135,9 +138,9 @@ impl Core {
         self.worker.handle(now, Input::Action { action, inputs });
     }
 
-    fn tell_state(&mut self, link: LinkId, query: ActionId) {
+    fn tell_state(&mut self, now: Nanos, link: LinkId, query: ActionId) {
         let state = self.worker.state();
-        self.console.queried(query, &state);
+        self.console.queried(now, query, &state);
         self.hub.send(link, Report::State { query, state });
     }
 

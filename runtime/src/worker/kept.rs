@@ -55,10 +55,16 @@ impl Kept {
         }
     }
 
+    /// Whether this is another session than that of the controller before.
+    pub(super) fn is_new(&self, session: SessionId) -> bool {
+        self.session != Some(session)
+    }
+
     /// A controller has come. Gives what it must get again: nothing if its session is new, else
     /// everything after the last frame that it took in.
     pub(super) fn resume(&mut self, session: SessionId, last_applied: u32) -> Vec<Outcome> {
-        if self.session.replace(session) != Some(session) {
+        if self.is_new(session) {
+            self.session = Some(session);
             self.results.clear();
             return Vec::new();
         }
