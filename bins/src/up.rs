@@ -17,13 +17,13 @@ use crate::{Failure, process};
 #[derive(Debug, Parser)]
 pub struct Arguments {
     /// Emulated GPUs
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, allow_negative_numbers = true)]
     gpus: u32,
     /// Folder of models for the worker that serves real ones
     #[arg(long)]
     models: Option<PathBuf>,
     /// Port for clients; 0 takes a free one
-    #[arg(short, long, default_value_t = 12_346)]
+    #[arg(short, long, default_value_t = 12_346, allow_negative_numbers = true)]
     port: u16,
 }
 

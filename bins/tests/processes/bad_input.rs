@@ -1,6 +1,6 @@
 //! Bad input gets a clear answer, and nothing else is lost.
 
-use clockwork_wire::Status;
+use clockwork_wire::{Encoding, InputSpec, ModelId, Status};
 
 use crate::bench::Bench;
 use crate::process::Ended;
@@ -37,6 +37,7 @@ fn a_bad_number_on_a_command_line_is_refused_by_its_name() {
         ("controller", &["INFER5", nobody, "0", "10", "1", "1", "1", "0"], "max_batch"),
         ("controller", &["INFER5", nobody, "--port", "x"], "port"),
         ("controller", &["INFER9", nobody], "INFER5"),
+        ("controller", &["INFER5", nobody, "0", "1", "1", "1", "1", "1", "1"], "7 options"),
         ("client", &[nobody, "poisson-open-loop", "40", "fast"], "rate"),
         ("client", &[nobody, "poisson-open-loop", "0", "10"], "num_models"),
         ("client", &[nobody, "poisson-open-loop", "40"], "rate"),
@@ -45,6 +46,9 @@ fn a_bad_number_on_a_command_line_is_refused_by_its_name() {
         ("client", &[nobody, "simple", "--seconds", "-3"], "--seconds"),
         ("client", &[nobody, "simple", "--seed", "-3"], "--seed"),
         ("client", &[nobody, "simple", "--compress", "zip"], "compress"),
+        ("clockwork", &["demo", "--seconds", "0"], "--seconds"),
+        ("clockwork", &["demo", "--gpus", "0"], "--gpus"),
+        ("clockwork", &["up", "--port", "-1"], "--port"),
     ] {
         let Ended { code, err, .. } = bench.start(program, arguments).end();
         assert_eq!(code, Some(2), "{program} {arguments:?}: {err}");
@@ -95,6 +99,65 @@ fn an_input_of_the_wrong_size_is_status_75_and_the_next_one_is_served() {
         let answer = session::ask(bad, 1, model.model, model.input_size).await;
         assert_eq!((answer.response.status, answer.output.len()), (Status::OK, 4_000));
     });
+}
+
+#[test]
+fn a_damaged_lz4_input_is_status_78_and_the_next_one_is_served() {
+    let bench = Bench::new();
+    // Emulated devices do not look into their inputs.
+    let worker = bench.cpu_worker();
+    let controller = bench.controller("INFER5", worker.address, &[]);
+    session::talk(controller.address, async |client| {
+        let model = session::load(client, "digits").await;
+        for bytes in [10, 200] {
+            let noise = InputSpec { len: bytes, encoding: Encoding::Lz4 };
+            session::submit_as(client, u64::from(bytes), model.model, noise);
+            let answer = session::answer(client).await;
+            assert_eq!(answer.response.status, Status::BAD_COMPRESSED_INPUT);
+            assert_eq!(answer.response.status.get(), 78);
+        }
+        let answer = session::ask(client, 1, model.model, model.input_size).await;
+        assert_eq!(answer.response.status, Status::OK);
+    });
+}
+
+#[test]
+fn a_model_id_that_nobody_has_is_status_10() {
+    let bench = Bench::new();
+    let worker = bench.worker(&[]);
+    let controller = bench.controller("INFER5", worker.address, &[]);
+    session::talk(controller.address, async |client| {
+        let model = session::load(client, "resnet50_v2").await;
+        for nobody in [1, 1_000_000, u32::MAX] {
+            let answer = session::ask(client, 1, ModelId::new(nobody), 0).await;
+            assert_eq!(answer.response.status, Status::UNKNOWN_MODEL);
+            assert_eq!(answer.response.status.get(), 10);
+        }
+        let answer = session::ask(client, 2, model.model, 0).await;
+        assert_eq!(answer.response.status, Status::OK);
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let bench = Bench::new();
+    let typing_error = bench.write("typo.toml", "[worker]\ngpu = 4\n");
+    let typing_error = typing_error.to_str().unwrap();
+    let absent = bench.path("absent.toml");
+    let absent = absent.to_str().unwrap();
+    let nobody = "127.0.0.1:9";
+    for (program, arguments, words) in [
+        ("worker_dummy", &["-c", typing_error][..], ["typo.toml", "gpu"]),
+        ("worker_dummy", &["-c", absent], ["absent.toml", "No such file"]),
+        ("controller", &["INFER5", nobody, "--log-dir", typing_error], ["typo.toml", "--log-dir"]),
+        ("controller", &["INFER5", "nonsense", "--log-dir", "logs"], ["`nonsense`", "host:port"]),
+        ("client", &["nonsense", "simple"], ["`nonsense`", "HOST:PORT"]),
+        ("client", &[nobody, "simple", "-c", absent], ["absent.toml", "No such file"]),
+    ] {
+        let Ended { code, err, .. } = bench.start(program, arguments).end();
+        assert!(matches!(code, Some(1 | 2)), "{program} {arguments:?}: {err}");
+        assert!(words.iter().all(|word| err.contains(word)), "{program} {arguments:?}: {err}");
+    }
 }
 
 #[test]

@@ -72,6 +72,11 @@ impl Bench {
         self.server("worker_dummy", &["--port", "0"], arguments)
     }
 
+    /// Starts a worker on the processor on a free port.
+    pub(crate) fn cpu_worker(&self) -> Server {
+        self.server("worker", &["--port", "0"], &[])
+    }
+
     /// Starts a worker on a port that it had before.
     pub(crate) fn worker_at(&self, address: SocketAddr) -> Server {
         self.server("worker_dummy", &["--port", &address.port().to_string()], &[])

@@ -62,6 +62,30 @@ fn infer5_serves_an_open_loop_on_ten_gpus() {
     assert!(Log::actions(&bench.logs()).len() > 40);
 }
 
+#[test]
+fn a_controller_that_is_interrupted_under_load_leaves_complete_logs() {
+    let mut bench = Bench::new();
+    bench.set("CLOCKWORK_CLIENT_REPORT_INTERVAL", "200ms");
+    let worker = bench.worker(&["-n", "2"]);
+    let controller = bench.controller("INFER5", worker.address, &[]);
+    let mut client = bench.client(&controller, &["simple"]);
+    (0..3).for_each(|_| drop(client.hear("total=")));
+    let controller = controller.process.interrupt();
+    let client = client.end();
+    assert_eq!((controller.code, client.code), (Some(0), Some(1)));
+    assert!(client.err.contains("lost the controller"), "{}", client.err);
+    let submitted: usize = client.out.iter().filter_map(|line| total(line)).sum();
+    // The two loops' last requests may be under way; what came after the last line is not in it.
+    let rows = Log::requests(&bench.logs()).len();
+    assert!(submitted > 0 && rows + 2 >= submitted, "{rows} rows for {submitted} requests");
+    assert!(Log::actions(&bench.logs()).len() > 2);
+}
+
+/// The requests that a line of the client counts.
+fn total(line: &str) -> Option<usize> {
+    line.strip_prefix("total=")?.split(' ').next()?.parse().ok()
+}
+
 /// What `--json` writes, as far as it is compared.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Summary {

@@ -7,6 +7,7 @@ use clockwork_wire::Status;
 use crate::bench::Bench;
 use crate::documented::Summary;
 use crate::session;
+use crate::shape::assert_in_order;
 
 #[test]
 fn a_controller_waits_for_a_worker_that_is_not_there_yet_and_says_so() {
@@ -25,6 +26,26 @@ fn a_controller_waits_for_a_worker_that_is_not_there_yet_and_says_so() {
     controller.process.hear("Connection established");
     let client = bench.client(&controller, &["simple-parametric", "1", "1", "1", "5"]).end();
     assert_eq!(client.code, Some(0), "{}", client.err);
+}
+
+#[test]
+fn a_client_waits_for_a_controller_that_is_not_there_yet_and_says_so() {
+    let bench = Bench::new();
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("it is bound");
+    drop(free);
+    let early = [&address.to_string(), "simple-parametric", "1", "1", "1", "5"];
+    let mut client = bench.start("client", &early);
+    let line = client.hear("trying again in 100ms");
+    assert!(line.contains(&format!("cannot connect to {address}")), "{line}");
+    let worker = bench.worker(&[]);
+    let (port, worker_address) = (address.port().to_string(), worker.address.to_string());
+    let controller =
+        ["INFER5", &worker_address, "--port", &port, "--log-dir", "logs", "--attached"];
+    let _controller = bench.start("controller", &controller);
+    let client = client.end();
+    assert_eq!(client.code, Some(0), "{}", client.err);
+    assert_in_order(&client.out, &["*trying again in*", "Connection established"]);
 }
 
 #[test]

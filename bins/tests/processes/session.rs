@@ -39,15 +39,20 @@ pub(crate) async fn load(session: &mut Session, name: &str) -> LoadResponse {
 
 /// An inference with an input of `bytes` bytes, not yet sent; 0 sends none.
 pub(crate) fn submit(session: &mut Session, id: u64, model: ModelId, bytes: u32) {
+    submit_as(session, id, model, InputSpec { len: bytes, encoding: Encoding::Raw });
+}
+
+/// An inference with an input that is said to be like this, not yet sent.
+pub(crate) fn submit_as(session: &mut Session, id: u64, model: ModelId, spec: InputSpec) {
     let request = InferRequest {
         id: RequestId::new(id),
         user: UserId::new(0),
         model,
         slo_factor: 0.0,
         slo: PATIENCE,
-        input: InputSpec { len: bytes, encoding: Encoding::Raw },
+        input: spec,
     };
-    let input = vec![7; usize::try_from(bytes).expect("a size fits")];
+    let input = vec![7; usize::try_from(spec.len).expect("a size fits")];
     session.submit(request, Payload::new(input).into()).expect("few requests are under way");
 }
 

@@ -6,6 +6,7 @@ mod support;
 
 use clockwork_runtime::clock;
 use clockwork_runtime::net::{Batch, Command, HandshakeError, Part, Report};
+use clockwork_runtime::rt;
 use clockwork_wire::{
     Action, ActionId, ActionKind, BatchSize, GpuId, LoadModel, ModelId, Nanos, Payload, Span,
     Status, Window,
@@ -99,6 +100,28 @@ fn the_processor_is_a_device_that_wakes_its_worker() {
         assert_eq!(output.len(), usize::try_from(profile.output_size).unwrap());
         assert!(result.exec.end >= result.exec.begin && !result.exec.duration.is_zero());
         controller.leave().await;
+        served.stop();
+    });
+}
+
+#[test]
+fn a_controller_of_the_same_epoch_may_number_its_actions_as_the_one_before() {
+    let served = Served::start();
+    on_core(async move {
+        let first = Controller::dial(served.address, 1).await.unwrap();
+        prepare(&first).await;
+        first.leave().await;
+        // Until the worker has noticed that the first one left, it refuses the second.
+        let second = loop {
+            match Controller::dial(served.address, 2).await {
+                Ok(second) => break second,
+                Err(_) => rt::yield_now().await,
+            }
+        };
+        second.say(infer(2, Window::ALWAYS, Vec::new()));
+        let Report::Result { result, .. } = second.hear().await else { panic!("it was ordered") };
+        assert_eq!((result.id, result.status), (id(2), Status::OK));
+        second.leave().await;
         served.stop();
     });
 }
