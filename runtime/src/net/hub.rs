@@ -38,6 +38,8 @@ pub(super) struct Shared<D: Dialect> {
     /// The task of every link; a link that has ended leaves its finished task until its owner
     /// hears of it.
     tasks: RefCell<BTreeMap<LinkId, Task<()>>>,
+    /// Links that ended before they were up, of which no owner hears.
+    stillborn: RefCell<Vec<LinkId>>,
     next_id: Cell<u64>,
     /// Connections that have not said hello yet.
     pub(super) greeting: Cell<usize>,
@@ -61,6 +63,7 @@ impl<D: Dialect> Hub<D> {
             inbox: RefCell::default(),
             links: RefCell::default(),
             tasks: RefCell::default(),
+            stillborn: RefCell::default(),
             next_id: Cell::default(),
             greeting: Cell::default(),
         }))
@@ -151,6 +154,9 @@ impl<D: Dialect> Hub<D> {
 
     /// Starts a link whose sides have greeted each other.
     pub(super) fn open(&self, stream: Stream, reader: FrameReader, heard: &Heard) -> Rc<Link<D>> {
+        for id in self.0.stillborn.take() {
+            self.0.tasks.borrow_mut().remove(&id);
+        }
         let id = LinkId::new(self.0.next_id.get());
         self.0.next_id.set(self.0.next_id.get() + 1);
         let peer = Peer { address: stream.peer(), hello: heard.hello.clone() };
@@ -166,8 +172,8 @@ impl<D: Dialect> Hub<D> {
                 shared.tell(Event::Down { link: id, reason, last_applied });
                 shared.notify.notify();
             } else {
-                // Nobody has heard of it: nobody will take its task out.
-                drop(shared.tasks.borrow_mut().remove(&id));
+                // A task must not drop itself: the next link does.
+                shared.stillborn.borrow_mut().push(id);
             }
         });
         self.0.tasks.borrow_mut().insert(id, task);

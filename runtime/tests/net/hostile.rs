@@ -127,6 +127,26 @@ fn garbage_instead_of_hello_closes_the_connection_and_nothing_else() {
 }
 
 #[test]
+fn peers_that_leave_after_hello_are_never_heard_of() {
+    on_core(async {
+        let echo = Echo::start(Settings::default());
+        for number in 0..20 {
+            let stranger = raw_client(echo.address, &session(number)).await;
+            let mut greeting = [0; 64];
+            stranger.read(&mut greeting).await.unwrap();
+            stranger.shutdown();
+            read_to_end(&stranger).await;
+        }
+        let (good, link) = client(echo.address).await;
+        good.hub.send(link, infer(1, 10)).unwrap();
+        assert!(matches!(good.hear().await, Answer::Infer { .. }));
+        assert!(echo.ends.borrow().is_empty());
+        good.hub.shutdown(Span::from_secs(1)).await;
+        echo.stop().await;
+    });
+}
+
+#[test]
 fn a_bulk_connection_without_its_session_is_refused() {
     on_core(async {
         let echo = Echo::start(Settings::default());
