@@ -170,4 +170,4 @@ impl Transcript {
 }
 
 /// Nothing here takes seconds unless the machine is very busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);

@@ -20,9 +20,7 @@ fn inputs_of_602112_bytes_travel_through_all_three_processes() {
     assert!(summary.requests > 100 && summary.unanswered == 0, "{summary:?}");
     let requests = Log::requests(&bench.logs());
     assert_eq!(requests.len(), summary.requests);
-    // A busy machine may be late; but nothing is damaged or lost on its way.
-    let on_time_or_late = requests.count("result", 0) + requests.count("result", 4);
-    assert_eq!(on_time_or_late, summary.requests, "{summary:?}");
+    assert_eq!(requests.count("result", 0), summary.requests, "{summary:?}");
     let busiest = controller.out.iter().filter_map(|line| megabytes_sent(line)).fold(0.0, f64::max);
     assert!(busiest > 1.0, "inputs go to the worker: {busiest} MB/s");
 }

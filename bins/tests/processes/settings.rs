@@ -100,10 +100,10 @@ fn an_original_model_folder_is_served() {
 }
 
 fn copy_files(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let file = entry.unwrap();
-        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    fs::create_dir_all(to).expect("a test may make folders");
+    for entry in fs::read_dir(from).expect("the folder is there") {
+        let file = entry.expect("the folder can be read");
+        fs::copy(file.path(), to.join(file.file_name())).expect("a test may copy files");
     }
 }
 
