@@ -11,6 +11,7 @@
 mod blocking;
 mod doorbell;
 mod executor;
+mod lateness;
 mod notify;
 mod task;
 mod tcp;

@@ -5,6 +5,7 @@ use std::hint;
 use clockwork_wire::{Nanos, Span};
 use glommio::timer::Timer;
 
+use super::lateness;
 use crate::clock;
 
 /// Waits for `span`. Wakes 40 to 120 us late on an idle machine, never early.
@@ -14,19 +15,26 @@ pub async fn sleep(span: Span) {
     }
 }
 
-/// Waits until `at`; returns at once if that has passed. [`Nanos::MAX`] never returns.
+/// Waits until `at`; returns at once if that has passed. [`Nanos::MAX`] never returns. The timer is
+/// set earlier by what this core's timers are late as a rule; it never returns early.
 pub async fn sleep_until(at: Nanos) {
     if at == Nanos::MAX {
         return std::future::pending().await;
     }
-    // A parked timer may fire up to a microsecond early by rounding; the loop makes "never early"
-    // true, which windows rely on.
     loop {
-        let left = at.since(clock::now());
+        let now = clock::now();
+        let left = at.since(now);
         if left.is_zero() {
             return;
         }
-        sleep(left).await;
+        if left <= FINISH {
+            // Woken a little early: sleeping again would be late by more than this.
+            hint::spin_loop();
+            continue;
+        }
+        let nap = left - lateness::lead().min(left.scale(0.5));
+        sleep(nap).await;
+        lateness::observe(clock::now().since(now + nap));
     }
 }
 
@@ -42,6 +50,9 @@ pub async fn spin_until(at: Nanos, guard: Span) {
         hint::spin_loop();
     }
 }
+
+/// The most that a wait spins at its end.
+const FINISH: Span = Span::from_micros(15);
 
 #[cfg(test)]
 mod tests {
