@@ -40,6 +40,8 @@ pub struct Calibration {
     pub client_link: Link,
     /// Between the controller and a worker.
     pub worker_link: Link,
+    /// Cores that all processes share; 0: each has one of its own.
+    pub cores: usize,
     /// Whether inputs and outputs travel, so that links carry their bytes.
     pub payloads: bool,
 }
@@ -52,10 +54,47 @@ impl Calibration {
         client: FREE,
         client_link: Link { delay: Span::from_micros(50), jitter: Span::ZERO, bandwidth: 0 },
         worker_link: Link { delay: Span::from_micros(50), jitter: Span::ZERO, bandwidth: 0 },
+        cores: 0,
         payloads: false,
     };
+
+    /// Real processes that share one machine of two cores and talk over its loopback: the costs
+    /// behind the comparison of simulated and real runs in the documentation.
+    ///
+    /// A turn's cost is a wake-up of a parked executor with its system calls, and decides what a
+    /// closed loop sees; a message's cost decides how much the processes can take.
+    pub const LOOPBACK: Self = Self {
+        controller: PROCESS,
+        worker: PROCESS,
+        client: PROCESS,
+        client_link: LOOPBACK_LINK,
+        worker_link: LOOPBACK_LINK,
+        cores: 2,
+        payloads: false,
+    };
+
+    /// The calibration of this name: `network` or `loopback`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "network" => Some(Self::NETWORK),
+            "loopback" => Some(Self::LOOPBACK),
+            _ => None,
+        }
+    }
 }
 
 /// A process that costs nothing.
 const FREE: Cost =
     Cost { turn: Span::ZERO, message_in: Span::ZERO, message_out: Span::ZERO, timer: Span::ZERO };
+
+/// A process on a runtime that parks when it is idle.
+const PROCESS: Cost = Cost {
+    turn: Span::from_micros(20),
+    message_in: Span::from_micros(2),
+    message_out: Span::from_micros(2),
+    timer: Span::from_micros(60),
+};
+
+/// A write, a wake-up of a halted core, a read.
+const LOOPBACK_LINK: Link =
+    Link { delay: Span::from_micros(30), jitter: Span::from_micros(15), bandwidth: 5_000_000_000 };

@@ -60,6 +60,7 @@ fn calibration(random: &mut Random) -> Calibration {
         client: cost(random),
         client_link: link(random),
         worker_link: link(random),
+        cores: if chance(random, 0.3) { random.random_range(1..4) } else { 0 },
         payloads,
     }
 }

@@ -38,6 +38,11 @@ impl Cpu {
         self.ask(at + late)
     }
 
+    /// Puts the turn that is due off until `at`: every core is taken.
+    pub(crate) const fn put_off(&mut self, at: Nanos) {
+        self.turn_at = at;
+    }
+
     /// Whether the turn that the agenda names is the one that was asked for last.
     pub(crate) fn begin(&mut self, now: Nanos) -> bool {
         let current = self.turn_at == now;
@@ -70,6 +75,32 @@ impl Cpu {
     }
 }
 
+/// The cores that the processes of one machine share.
+#[derive(Debug)]
+pub(crate) struct Cores {
+    /// When each is free; empty if nobody has to share.
+    free_at: Vec<Nanos>,
+}
+
+impl Cores {
+    /// So many idle cores; 0: nobody has to share.
+    pub(crate) fn new(count: usize) -> Self {
+        Self { free_at: vec![Nanos::ZERO; count] }
+    }
+
+    /// When a core will be free, if none is at `now`.
+    pub(crate) fn wait(&self, now: Nanos) -> Option<Nanos> {
+        self.free_at.iter().min().copied().filter(|&free| free > now)
+    }
+
+    /// Takes a core until `until`.
+    pub(crate) fn occupy(&mut self, until: Nanos) {
+        if let Some(core) = self.free_at.iter_mut().min() {
+            *core = (*core).max(until);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +115,16 @@ mod tests {
         assert_eq!(cpu.end(Nanos::new(100), 3, 1), Nanos::new(116));
         assert_eq!(cpu.ask(Nanos::new(105)), Some(Nanos::new(116)));
         assert!(!cpu.begin(Nanos::new(110)), "not the turn that was asked for");
+    }
+
+    #[test]
+    fn two_processes_on_one_core_wait_for_each_other() {
+        let mut cores = Cores::new(1);
+        assert_eq!(cores.wait(Nanos::new(5)), None);
+        cores.occupy(Nanos::new(9));
+        assert_eq!(cores.wait(Nanos::new(5)), Some(Nanos::new(9)));
+        assert_eq!(cores.wait(Nanos::new(9)), None);
+        assert_eq!(Cores::new(0).wait(Nanos::ZERO), None);
     }
 
     #[test]

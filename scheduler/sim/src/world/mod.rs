@@ -5,6 +5,7 @@
 //! arrived by then, and says everything that there is to say. Time jumps from event to event.
 
 mod agenda;
+mod build;
 mod client;
 mod clock;
 mod controller;
@@ -23,15 +24,16 @@ pub(crate) use self::clock::Clock;
 
 use self::agenda::{Agenda, Event};
 use self::client::Client;
-use self::controller::{Controller, ControllerSetup};
+use self::controller::Controller;
+use self::cpu::Cores;
 use self::letter::{Command, Draft, Incoming, Letter, Tell};
 use self::network::Path;
-use self::process::Process;
+use self::process::{Process, Taken};
 use self::worker::WorkerProcess;
 use crate::checker::Checker;
 use crate::recording::Recording;
-use crate::scenario::{Faults, Setup};
-use crate::streams::{Purpose, Random, Streams};
+use crate::scenario::Faults;
+use crate::streams::Random;
 use crate::tally::Tally;
 
 /// A process.
@@ -84,6 +86,7 @@ pub(crate) struct World {
     checker: Checker,
     tally: Tally,
     outbox: Vec<Draft>,
+    cores: Cores,
     events: u64,
     /// Turns in a row at one instant, to notice a process that never rests.
     restless: u32,
@@ -103,74 +106,6 @@ pub(crate) struct Outcome {
 }
 
 impl World {
-    /// A world in which nothing has happened yet.
-    pub(crate) fn new(setup: Setup, streams: Streams, record: bool) -> Self {
-        let calibration = setup.calibration;
-        let payloads = calibration.payloads;
-        let devices = setup.workers.iter().map(|worker| worker.devices.len()).collect::<Vec<_>>();
-        let joins = setup.workers.iter().map(|worker| worker.joins).collect::<Vec<_>>();
-        let workers: Vec<_> = (0..)
-            .map(WorkerId::new)
-            .zip(setup.workers)
-            .map(|(id, setup)| WorkerProcess::new(id, setup, streams, payloads))
-            .map(|worker| Process::new(calibration.worker, worker))
-            .collect();
-        let starts = setup.clients.iter().map(|client| client.starts).collect::<Vec<_>>();
-        let clients: Vec<_> = setup
-            .clients
-            .into_iter()
-            .enumerate()
-            .map(|(at, client)| {
-                let seed = streams.seed(Purpose::Workload, at);
-                Client::new(ClientId::from_index(at), client, seed, payloads)
-            })
-            .map(|client| Process::new(calibration.client, client))
-            .collect();
-        let offsets: Vec<ClockOffset> =
-            workers.iter().map(|worker| worker.body.clock.seen_by_controller).collect();
-        let awaited = (0..).map(WorkerId::new).zip(&joins).filter(|(_, at)| at.is_zero());
-        let controller = Controller::new(ControllerSetup {
-            config: setup.scheduler.clone(),
-            offsets,
-            awaited: awaited.map(|(worker, _)| worker).collect(),
-            payloads,
-            record,
-        });
-        let path = |link, index| {
-            let end = |side| Path::new(link, streams.stream(Purpose::Network, 2 * index + side));
-            (end(0), end(1))
-        };
-        let worker_paths =
-            (0..workers.len()).map(|at| path(calibration.worker_link, at)).collect::<Vec<_>>();
-        let client_paths = (0..clients.len())
-            .map(|at| path(calibration.client_link, CLIENT_PATHS + at))
-            .collect::<Vec<_>>();
-        let from = START + setup.warmup;
-        let to = from + setup.duration;
-        let mut world = Self {
-            now: START,
-            agenda: Agenda::default(),
-            letters: Vec::new(),
-            free: Vec::new(),
-            controller: Process::new(calibration.controller, controller),
-            workers,
-            clients,
-            worker_paths,
-            client_paths,
-            faults: setup.faults,
-            lost: streams.stream(Purpose::Lost, 0),
-            late: streams.stream(Purpose::Late, 0),
-            repeated: streams.stream(Purpose::Repeated, 0),
-            checker: Checker::new(&setup.scheduler, &devices),
-            tally: Tally::new(from, to, &devices),
-            outbox: Vec::new(),
-            events: 0,
-            restless: 0,
-        };
-        world.plan(&joins, &starts, to);
-        world
-    }
-
     /// Runs until nothing is left to happen.
     pub(crate) fn run(mut self) -> Outcome {
         let limit = self.tally.end() + PATIENCE;
@@ -197,20 +132,6 @@ impl World {
         self.finish()
     }
 
-    fn plan(&mut self, joins: &[Span], starts: &[Span], end: Nanos) {
-        for (worker, &at) in (0..).map(WorkerId::new).zip(joins) {
-            self.agenda.push(START + at, Event::Return(worker));
-        }
-        for (client, &at) in (0..).map(ClientId::new).zip(starts) {
-            self.ask(Node::Client(client), START + at);
-            let stop = Letter::Client(client, Tell::Stop);
-            self.post(end, stop);
-        }
-        for (index, &(at, _)) in (0..).zip(&self.faults.incidents) {
-            self.agenda.push(START + at, Event::Incident(index));
-        }
-    }
-
     fn finish(mut self) -> Outcome {
         for (id, worker) in (0..).map(WorkerId::new).zip(&self.workers) {
             if let Some(state) = worker.body.state() {
@@ -234,28 +155,34 @@ impl World {
     fn turn(&mut self, node: Node) {
         let now = self.now;
         let mut outbox = std::mem::take(&mut self.outbox);
-        let (checker, tally) = (&mut self.checker, &mut self.tally);
+        let (checker, tally, cores) = (&mut self.checker, &mut self.tally, &mut self.cores);
         let mut turn = Turn { now, outbox: &mut outbox, checker, tally };
         let taken = match node {
             Node::Controller => {
-                self.controller.turn(&mut turn, Controller::turn, Controller::next_wakeup)
+                self.controller.turn(&mut turn, cores, Controller::turn, Controller::next_wakeup)
             }
             Node::Worker(id) => self.workers[id.index()].turn(
                 &mut turn,
+                cores,
                 WorkerProcess::turn,
                 WorkerProcess::next_wakeup,
             ),
             Node::Client(id) => {
-                self.clients[id.index()].turn(&mut turn, Client::turn, Client::next_wakeup)
+                self.clients[id.index()].turn(&mut turn, cores, Client::turn, Client::next_wakeup)
             }
         };
-        if let Some(taken) = taken {
-            for draft in outbox.drain(..) {
-                self.send(node, taken.over, draft);
+        let next = match taken {
+            Taken::Turn { over, next } => {
+                for draft in outbox.drain(..) {
+                    self.send(node, over, draft);
+                }
+                next
             }
-            if let Some(next) = taken.next {
-                self.agenda.push(next, Event::Turn(node));
-            }
+            Taken::PutOff(free) => Some(free),
+            Taken::Nothing => None,
+        };
+        if let Some(next) = next {
+            self.agenda.push(next, Event::Turn(node));
         }
         self.outbox = outbox;
     }
@@ -350,9 +277,6 @@ const PATIENCE: Span = Span::from_secs(60);
 
 /// Events at one instant after which somebody surely spins.
 const RESTLESS: u32 = 1_000_000;
-
-/// Streams of client links begin here, so that another worker does not change them.
-const CLIENT_PATHS: usize = 1 << 20;
 
 fn chance(random: &mut Random, probability: f64) -> bool {
     probability > 0.0 && random.random::<f64>() < probability

@@ -3,7 +3,7 @@
 use clockwork_wire::Nanos;
 
 use super::Turn;
-use super::cpu::Cpu;
+use super::cpu::{Cores, Cpu};
 use crate::calibration::Cost;
 
 /// A process of the world.
@@ -19,13 +19,20 @@ pub(crate) struct Process<T, L> {
     spins: u32,
 }
 
-/// A turn that was taken.
+/// What became of a turn on the agenda.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
-    /// When its messages leave.
-    pub(crate) over: Nanos,
-    /// The next turn, if the agenda has to be told.
-    pub(crate) next: Option<Nanos>,
+pub(crate) enum Taken {
+    /// It was taken.
+    Turn {
+        /// When its messages leave.
+        over: Nanos,
+        /// The next turn, if the agenda has to be told.
+        next: Option<Nanos>,
+    },
+    /// It will be taken when a core is free.
+    PutOff(Nanos),
+    /// It was out of date.
+    Nothing,
 }
 
 impl<T, L> Process<T, L> {
@@ -38,18 +45,24 @@ impl<T, L> Process<T, L> {
     pub(crate) fn turn(
         &mut self,
         turn: &mut Turn<'_>,
+        cores: &mut Cores,
         run: impl FnOnce(&mut T, &mut Vec<L>, &mut Turn<'_>),
         next_wakeup: impl FnOnce(&T) -> Option<Nanos>,
-    ) -> Option<Taken> {
+    ) -> Taken {
         if !self.cpu.begin(turn.now) {
-            return None;
+            return Taken::Nothing;
+        }
+        if let Some(free) = cores.wait(turn.now) {
+            self.cpu.put_off(free);
+            return Taken::PutOff(free);
         }
         let received = self.inbox.len();
         run(&mut self.body, &mut self.inbox, turn);
         let over = self.cpu.end(turn.now, received, turn.outbox.len());
+        cores.occupy(over);
         let wakeup = next_wakeup(&self.body);
         self.watch(turn, wakeup);
-        Some(Taken { over, next: wakeup.and_then(|at| self.cpu.ask_timer(turn.now, at)) })
+        Taken::Turn { over, next: wakeup.and_then(|at| self.cpu.ask_timer(turn.now, at)) }
     }
 
     /// A process that has nothing left to say and wants to be woken at once would spin for ever.
