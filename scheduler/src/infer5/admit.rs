@@ -87,19 +87,47 @@ impl Infer5 {
         pending.request.arrival + self.weights_slo(pending.model(), pending.slo)
     }
 
-    /// A queued request's timer: first its load demand expires, then the request itself.
+    /// A queued request's timer: first its load demand expires, then the request itself. While no
+    /// device holds the model, the demand lasts for as long as a load could still save the request.
     pub(super) fn due(&mut self, slot: RequestSlot, generation: u32) {
-        let pending = self.requests.at(slot);
+        let pending = *self.requests.at(slot);
         let (model, due) = (pending.model(), pending.due);
         if due > self.now {
-            let expired = std::mem::take(&mut pending.load_demand);
-            self.model(model).load_demand -= expired;
+            let again =
+                if self.models[model.index()].copies_loaded == 0 && self.is_savable(&pending) {
+                    due.min(self.now + self.weights_slo(model, pending.slo))
+                } else {
+                    self.requests.at(slot).load_demand = 0.0;
+                    self.model(model).load_demand -= pending.load_demand;
+                    due
+                };
             self.touch(model);
-            self.timers.push(Reverse((due, slot, generation)));
+            self.timers.push(Reverse((again, slot, generation)));
         } else {
             let waited = self.model(model).queue.remove(due, slot);
             assert!(waited, "a queued request waits in its model's queue");
             self.respond(slot, Status::TIMEOUT, None);
+        }
+    }
+
+    /// Whether a load ordered now could still serve a request in time.
+    fn is_savable(&self, pending: &Pending) -> bool {
+        let class = &self.models[pending.model().index()].classes[0];
+        let needed = class.load.value() + class.single() + self.config.schedule_ahead;
+        self.now + needed <= pending.due
+    }
+
+    /// A model has lost its last copy: queued requests whose load demand had expired need a load
+    /// again.
+    pub(super) fn revive(&mut self, id: ModelId) {
+        let waiting: Vec<RequestSlot> = self.models[id.index()].queue.iter().collect();
+        for slot in waiting {
+            let pending = *self.requests.at(slot);
+            let revived = self.appraise(pending.request).load_demand;
+            if pending.load_demand <= 0.0 && self.is_savable(&pending) {
+                self.requests.at(slot).load_demand = revived;
+                self.model(id).load_demand += revived;
+            }
         }
     }
 

@@ -64,6 +64,9 @@ impl Infer5 {
         device.demand = (device.demand - copy.share).max(crate::cluster::DEMAND_IDLE);
         device.pages_free += pages;
         assert!(device.pages_free <= device.pages, "free + used pages = total");
+        if self.models[id.index()].copies.is_empty() {
+            self.revive(id);
+        }
         self.touch(id);
     }
 

@@ -20,7 +20,8 @@
 //! * *A first copy goes to the device with the least outstanding demand*, then the fewest pages in
 //!   use; the original takes whichever device asks first.
 //! * *Load demand expires* when a load would come too late (the original reads the counter after it
-//!   zeroed it).
+//!   zeroed it); for a model that no device holds, only when a load could no longer save the request,
+//!   and it revives when the last copy is lost. Otherwise a long SLO would wait for a load for ever.
 //! * *A stale LOAD's failure does not touch a newer LOAD*: copies remember the action that loads
 //!   them (the original assigns where it means to compare).
 //! * *Eviction never takes a copy with an INFER on its way*, and never one that is loading.
