@@ -10,6 +10,8 @@ use clockwork_wire::Span;
 use glommio::timer::Timer;
 use glommio::{LocalExecutorBuilder, Placement};
 
+use crate::clock;
+
 /// How a core is to run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -81,7 +83,7 @@ pub fn run<T>(options: &Options, future: impl Future<Output = T>) -> Result<T, E
         .name(&options.name)
         .io_memory(IO_MEMORY)
         .ring_depth(options.ring_depth)
-        .preempt_timer(PREEMPT)
+        .preempt_timer(clock::duration(PREEMPT))
         .make()
         .map_err(|e| ExecutorError::Start { name: options.name.clone(), reason: e.to_string() })?;
     SPIN.set(options.spin);
@@ -160,8 +162,10 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 /// Registered I/O memory serves files and datagrams only; streams do without, so take the least.
 const IO_MEMORY: usize = 64 << 10;
-/// How long a task may run before the core looks at its timers again, where tasks yield.
-const PREEMPT: Duration = Duration::from_millis(1);
+/// How long a task may run before the core looks at its timers again, where tasks yield. A thread
+/// that loses its CPU for so long may strand ready tasks (see [`guard`](super::guard)), so it is
+/// not shorter than the turn of a busy neighbour.
+pub(super) const PREEMPT: Span = Span::from_millis(4);
 
 #[cfg(test)]
 mod tests {

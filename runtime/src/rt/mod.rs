@@ -11,6 +11,7 @@
 mod blocking;
 mod doorbell;
 mod executor;
+mod guard;
 mod lateness;
 mod notify;
 mod task;

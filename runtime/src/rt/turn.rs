@@ -1,12 +1,15 @@
 //! What makes a core take its next turn.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use clockwork_wire::Nanos;
 
 use super::executor::spin;
+use super::guard::Guard;
 use super::{Doorbell, Notify, spin_until};
 
 /// Wakes a core's turn task: something arrived on this core, another thread has something, or a
@@ -15,6 +18,7 @@ use super::{Doorbell, Notify, spin_until};
 pub struct TurnBell {
     local: Notify,
     foreign: Doorbell,
+    guard: Rc<RefCell<Guard>>,
 }
 
 impl TurnBell {
@@ -43,7 +47,15 @@ impl TurnBell {
     /// started so ([`Options::spin`](super::Options::spin)).
     pub async fn wait(&self, until: Option<Nanos>) {
         let mut timer = pin!(spin_until(until.unwrap_or(Nanos::MAX), spin()));
+        let mut woken = false;
         poll_fn(|cx| {
+            let mut guard = self.guard.borrow_mut();
+            if std::mem::replace(&mut woken, true) {
+                guard.quiet(cx);
+            } else {
+                guard.active(cx);
+            }
+            drop(guard);
             let local = self.local.poll_wait(cx).is_ready();
             let foreign = self.foreign.poll_wait(cx).is_ready();
             if local || foreign { Poll::Ready(()) } else { timer.as_mut().poll(cx) }
@@ -54,6 +66,11 @@ impl TurnBell {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
     use clockwork_wire::Span;
 
     use super::*;
@@ -73,6 +90,34 @@ mod tests {
             assert!(clock::now() >= at);
         })
         .unwrap();
+    }
+
+    /// Without the guard this hangs within some ten thousand waits.
+    #[test]
+    fn a_core_whose_thread_must_share_its_cpu_does_not_sleep_through_its_turns() {
+        let done = Arc::new(AtomicBool::new(false));
+        let hogs = thread::available_parallelism().map_or(2, NonZero::get) * 2;
+        let hogs: Vec<_> = (0..hogs)
+            .map(|_| {
+                let done = Arc::clone(&done);
+                thread::spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                })
+            })
+            .collect();
+        run(&Options::default(), async {
+            let bell = TurnBell::new();
+            for _ in 0..10_000 {
+                bell.wait(Some(clock::now() + Span::from_micros(30))).await;
+            }
+        })
+        .unwrap();
+        done.store(true, Ordering::Relaxed);
+        for hog in hogs {
+            hog.join().unwrap();
+        }
     }
 
     #[test]
