@@ -49,8 +49,13 @@ pub struct Options {
     pub scheduler: Option<SchedulerConfig>,
     /// What messages and turns cost; `None` leaves that to the scenario.
     pub calibration: Option<Calibration>,
+    /// From the start to the beginning of the measurement; `None` leaves that to the scenario.
+    pub warmup: Option<Span>,
     /// How long is measured; `None` leaves that to the scenario.
     pub duration: Option<Span>,
+    /// The seed of the first client's workload, as the real client's `--seed` takes it, so that both
+    /// send the same; `None` derives it from the run's seed.
+    pub arrivals: Option<u64>,
     /// Factor on the scenario's load; `None` leaves that to the scenario.
     pub load: Option<f64>,
 }
@@ -100,8 +105,10 @@ fn run(
     let _says_which = OnPanic { scenario: scenario.name, seed };
     let streams = Streams::new(seed);
     let mut setup = (scenario.build)(options, streams);
-    if let Some(duration) = options.duration {
-        setup.duration = duration;
+    setup.warmup = options.warmup.unwrap_or(setup.warmup);
+    setup.duration = options.duration.unwrap_or(setup.duration);
+    if let Some(client) = setup.clients.first_mut() {
+        client.seed = options.arrivals;
     }
     let mut report = Report {
         scenario: scenario.name.to_owned(),

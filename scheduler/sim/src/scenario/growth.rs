@@ -18,7 +18,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
             let mut plan = Plan::of(name, 4);
             plan.add(PoissonOpenLoop::new(plan.targets(), 250.0 * load));
             let starts = Span::from_millis(starts);
-            setup.clients.push(ClientSetup { plan, starts, slo: Span::ZERO });
+            setup.clients.push(ClientSetup { starts, ..ClientSetup::new(plan) });
         }
         Setup { duration: Span::from_secs(2), ..setup }
     },

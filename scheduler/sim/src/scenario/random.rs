@@ -142,7 +142,8 @@ fn clients(random: &mut Random, options: &Options) -> Vec<ClientSetup> {
         .map(|index| {
             let starts = if index == 0 { Span::ZERO } else { millis(random, 0, 200) };
             let slo = if chance(random, 0.2) { millis(random, 5, 500) } else { Span::ZERO };
-            ClientSetup { plan: plan(random, options.load.unwrap_or(1.0)), starts, slo }
+            let plan = plan(random, options.load.unwrap_or(1.0));
+            ClientSetup { starts, slo, ..ClientSetup::new(plan) }
         })
         .collect()
 }

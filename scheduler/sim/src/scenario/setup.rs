@@ -58,7 +58,7 @@ impl Setup {
 
     /// With one more client, which starts with the others.
     pub(crate) fn serving(mut self, plan: Plan) -> Self {
-        self.clients.push(ClientSetup { plan, starts: Span::ZERO, slo: Span::ZERO });
+        self.clients.push(ClientSetup::new(plan));
         self
     }
 }
@@ -116,10 +116,19 @@ pub(crate) struct Skew {
 pub(crate) struct ClientSetup {
     /// Its workload.
     pub(crate) plan: Plan,
+    /// Its seed; `None` derives one from the run's.
+    pub(crate) seed: Option<u64>,
     /// When it starts.
     pub(crate) starts: Span,
     /// SLO of its requests; zero leaves it to the controller.
     pub(crate) slo: Span,
+}
+
+impl ClientSetup {
+    /// A client that starts with the world and leaves its SLO to the controller.
+    pub(crate) const fn new(plan: Plan) -> Self {
+        Self { plan, seed: None, starts: Span::ZERO, slo: Span::ZERO }
+    }
 }
 
 /// What breaks, and when.

@@ -101,7 +101,8 @@ fn clients(
         .map(ClientId::new)
         .zip(setups)
         .map(|(id, setup)| {
-            let seed = streams.seed(Purpose::Workload, id.index());
+            let derived = || streams.seed(Purpose::Workload, id.index());
+            let seed = setup.seed.unwrap_or_else(derived);
             Client::new(id, setup, seed, calibration.payloads)
         })
         .map(|client| Process::new(calibration.client, client))
