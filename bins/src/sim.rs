@@ -4,7 +4,8 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Parser;
-use clockwork_simulator::{Options, SCENARIOS, scenario, simulate};
+use clockwork_simulator::{Calibration, Options, SCENARIOS, scenario, simulate};
+use clockwork_wire::Span;
 
 use crate::Failure;
 use crate::process::say;
@@ -19,9 +20,52 @@ pub struct Arguments {
     /// What is simulated
     #[arg(long, default_value = "random")]
     scenario: String,
+    /// Seed of the arrivals, as `client --seed` takes it, so that both send the same
+    #[arg(long)]
+    arrivals: Option<u64>,
+    /// What messages and turns cost: network (nothing but delay) or loopback (measured)
+    #[arg(long)]
+    calibration: Option<String>,
+    /// Seconds that are measured, instead of the scenario's
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Factor on the scenario's load
+    #[arg(long)]
+    load: Option<f64>,
+    /// Factor on the scenario's load
+    #[arg(long)]
+    load: Option<f64>,
+    /// Seconds that are measured; without it as long as the scenario says
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// The seed of the workload, as the client's --seed takes it; measured from the first request
+    #[arg(long)]
+    arrivals: Option<u64>,
+    /// What messages and turns cost: network (only the way) or loopback (real processes on a machine
+    /// of two cores); without it what the scenario says
+    #[arg(long, value_parser = calibration)]
+    calibration: Option<Calibration>,
     /// Write the report to this file as well
     #[arg(long)]
     json: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        Options {
+            calibration: self.calibration,
+            // A real client measures from its first request on.
+            warmup: self.arrivals.map(|_| Span::ZERO),
+            duration: self.seconds.map(Span::from_secs),
+            load: self.load,
+            arrivals: self.arrivals,
+            ..Options::default()
+        }
+    }
+}
+
+fn calibration(name: &str) -> Result<Calibration, String> {
+    Calibration::named(name).ok_or_else(|| "valid are network and loopback".to_owned())
 }
 
 /// Runs a scenario and prints its report.
@@ -29,12 +73,12 @@ pub struct Arguments {
 /// # Errors
 /// If there is no such scenario, or the run violated an invariant.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { seed, scenario, json } = arguments;
+    let Arguments { seed, scenario, json, .. } = arguments;
     let names = || SCENARIOS.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
     let found = scenario::find(scenario).map_err(|_| {
         Failure::usage(format!("there is no scenario `{scenario}`; valid are {}", names()))
     })?;
-    let report = simulate(found, *seed, &Options::default());
+    let report = simulate(found, *seed, &options(arguments)?);
     say(&report.to_string());
     if let Some(path) = json {
         serde_json::to_writer_pretty(File::create(path)?, &report)?;
@@ -47,6 +91,27 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         report.violations.len()
     );
     Err(std::io::Error::other(text).into())
+}
+
+fn options(arguments: &Arguments) -> Result<Options, Failure> {
+    let calibration = arguments.calibration.as_deref().map(|name| {
+        Calibration::named(name).ok_or_else(|| {
+            Failure::usage(format!("there is no calibration `{name}`; valid are network, loopback"))
+        })
+    });
+    let positive = |name: &str, value: Option<f64>| match value {
+        Some(v) if !(v > 0.0 && v.is_finite()) => {
+            Err(Failure::usage(format!("--{name} must be above 0")))
+        }
+        value => Ok(value),
+    };
+    Ok(Options {
+        calibration: calibration.transpose()?,
+        duration: positive("seconds", arguments.seconds)?.map(|s| Span::from_f64(s * 1e9)),
+        arrivals: arguments.arrivals,
+        load: positive("load", arguments.load)?,
+        ..Options::default()
+    })
 }
 
 fn scenarios() -> String {

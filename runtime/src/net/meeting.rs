@@ -34,7 +34,7 @@ enum Place<D: Dialect> {
 }
 
 impl<D: Dialect> Hub<D> {
-    /// Connects to a peer and agrees with it; [`Event::Up`] follows. `hello` says who we are; its
+    /// Connects to a peer and agrees with it; [`Event::Up`](super::Event::Up) follows. `hello` says who we are; its
     /// session names both connections.
     ///
     /// # Errors

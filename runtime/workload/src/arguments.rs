@@ -81,7 +81,7 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    /// A number of arrivals per second: above 0, and at most [`RATE_MAX`].
+    /// A number of arrivals per second: above 0, and at most ten million.
     ///
     /// # Errors
     /// If the value is anything else.
