@@ -32,40 +32,9 @@ pub struct Arguments {
     /// Factor on the scenario's load
     #[arg(long)]
     load: Option<f64>,
-    /// Factor on the scenario's load
-    #[arg(long)]
-    load: Option<f64>,
-    /// Seconds that are measured; without it as long as the scenario says
-    #[arg(long)]
-    seconds: Option<u64>,
-    /// The seed of the workload, as the client's --seed takes it; measured from the first request
-    #[arg(long)]
-    arrivals: Option<u64>,
-    /// What messages and turns cost: network (only the way) or loopback (real processes on a machine
-    /// of two cores); without it what the scenario says
-    #[arg(long, value_parser = calibration)]
-    calibration: Option<Calibration>,
     /// Write the report to this file as well
     #[arg(long)]
     json: Option<PathBuf>,
-}
-
-impl Arguments {
-    fn options(&self) -> Options {
-        Options {
-            calibration: self.calibration,
-            // A real client measures from its first request on.
-            warmup: self.arrivals.map(|_| Span::ZERO),
-            duration: self.seconds.map(Span::from_secs),
-            load: self.load,
-            arrivals: self.arrivals,
-            ..Options::default()
-        }
-    }
-}
-
-fn calibration(name: &str) -> Result<Calibration, String> {
-    Calibration::named(name).ok_or_else(|| "valid are network and loopback".to_owned())
 }
 
 /// Runs a scenario and prints its report.
@@ -107,6 +76,8 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
     };
     Ok(Options {
         calibration: calibration.transpose()?,
+        // A real client measures from its first request on.
+        warmup: arguments.arrivals.map(|_| Span::ZERO),
         duration: positive("seconds", arguments.seconds)?.map(|s| Span::from_f64(s * 1e9)),
         arrivals: arguments.arrivals,
         load: positive("load", arguments.load)?,
