@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use clockwork_config::{Config, SchedulerConfig, SchedulerKind, Sources};
 use clockwork_runtime::controller::{ServeOptions, serve};
+use clockwork_runtime::placement;
 use clockwork_runtime::rt;
 use clockwork_runtime::shutdown::Shutdown;
 
@@ -47,13 +48,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.attached {
         attached::end_with_input(&shutdown)?;
     }
+    let core = placement::single("controller", &config.cores);
     let options = ServeOptions {
         config,
         workers: arguments.workers.split(',').map(str::to_owned).collect(),
         shutdown,
         listening: None,
     };
-    rt::run(&rt::Options::named("controller"), serve(options, say, Box::new(std::io::stdout())))??;
+    rt::run(&core, serve(options, say, Box::new(std::io::stdout())))??;
     Ok(())
 }
 
