@@ -2,23 +2,33 @@
 
 use clockwork_wire::{Nanos, Span};
 
+use smallvec::SmallVec;
+
 use crate::calibration::Cost;
 
 /// When a process can take its next turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     cost: Cost,
     busy_until: Nanos,
-    /// The turn that is on the agenda; [`Nanos::MAX`] if none is. Other turns there are out of date.
+    /// The turn that is wanted; [`Nanos::MAX`] if none is. Other turns on the agenda are out of date.
     turn_at: Nanos,
+    /// The turns that are on the agenda: a few, as a message may come before a timer.
+    listed: SmallVec<[Nanos; 4]>,
     /// Time spent on turns so far.
     pub(crate) busy: Span,
 }
 
 impl Cpu {
     /// An idle process.
-    pub(crate) const fn new(cost: Cost) -> Self {
-        Self { cost, busy_until: Nanos::ZERO, turn_at: Nanos::MAX, busy: Span::ZERO }
+    pub(crate) fn new(cost: Cost) -> Self {
+        Self {
+            cost,
+            busy_until: Nanos::ZERO,
+            turn_at: Nanos::MAX,
+            listed: SmallVec::new(),
+            busy: Span::ZERO,
+        }
     }
 
     /// Asks for a turn at `at` or as soon after it as the process is free; returns when, if the
@@ -29,7 +39,7 @@ impl Cpu {
             return None;
         }
         self.turn_at = turn;
-        Some(turn)
+        self.list(turn)
     }
 
     /// Asks for a turn by a timer that was set for `at`.
@@ -38,13 +48,16 @@ impl Cpu {
         self.ask(at + late)
     }
 
-    /// Puts the turn that is due off until `at`: every core is taken.
-    pub(crate) const fn put_off(&mut self, at: Nanos) {
+    /// Puts the turn that is due off until `at`, as every core is taken; returns when, if the agenda
+    /// has to be told.
+    pub(crate) fn put_off(&mut self, at: Nanos) -> Option<Nanos> {
         self.turn_at = at;
+        self.list(at)
     }
 
     /// Whether the turn that the agenda names is the one that was asked for last.
     pub(crate) fn begin(&mut self, now: Nanos) -> bool {
+        self.listed.retain(|at| *at != now);
         let current = self.turn_at == now;
         if current {
             self.turn_at = Nanos::MAX;
@@ -72,6 +85,15 @@ impl Cpu {
     /// Forgets the turn that was asked for, so that the next one is put on the agenda.
     pub(crate) const fn cancel(&mut self) {
         self.turn_at = Nanos::MAX;
+    }
+
+    /// Notes that a turn is on the agenda; returns it unless it was there already.
+    fn list(&mut self, turn: Nanos) -> Option<Nanos> {
+        if self.listed.contains(&turn) {
+            return None;
+        }
+        self.listed.push(turn);
+        Some(turn)
     }
 }
 
@@ -115,6 +137,17 @@ mod tests {
         assert_eq!(cpu.end(Nanos::new(100), 3, 1), Nanos::new(116));
         assert_eq!(cpu.ask(Nanos::new(105)), Some(Nanos::new(116)));
         assert!(!cpu.begin(Nanos::new(110)), "not the turn that was asked for");
+    }
+
+    #[test]
+    fn a_timer_behind_a_message_is_on_the_agenda_once() {
+        let mut cpu = Cpu::new(Cost::default());
+        let (message, timer) = (Nanos::new(100), Nanos::new(200));
+        assert_eq!(cpu.ask(timer), Some(timer));
+        assert_eq!(cpu.ask(message), Some(message));
+        assert!(cpu.begin(message));
+        assert_eq!(cpu.ask_timer(message, timer), None);
+        assert!(cpu.begin(timer));
     }
 
     #[test]

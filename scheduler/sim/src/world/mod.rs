@@ -178,7 +178,7 @@ impl World {
                 }
                 next
             }
-            Taken::PutOff(free) => Some(free),
+            Taken::PutOff { next } => next,
             Taken::Nothing => None,
         };
         if let Some(next) = next {

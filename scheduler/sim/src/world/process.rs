@@ -30,14 +30,17 @@ pub(crate) enum Taken {
         next: Option<Nanos>,
     },
     /// It will be taken when a core is free.
-    PutOff(Nanos),
+    PutOff {
+        /// When, if the agenda has to be told.
+        next: Option<Nanos>,
+    },
     /// It was out of date.
     Nothing,
 }
 
 impl<T, L> Process<T, L> {
     /// A process that has not run yet.
-    pub(crate) const fn new(cost: Cost, body: T) -> Self {
+    pub(crate) fn new(cost: Cost, body: T) -> Self {
         Self { cpu: Cpu::new(cost), inbox: Vec::new(), body, spins: 0 }
     }
 
@@ -53,8 +56,7 @@ impl<T, L> Process<T, L> {
             return Taken::Nothing;
         }
         if let Some(free) = cores.wait(turn.now) {
-            self.cpu.put_off(free);
-            return Taken::PutOff(free);
+            return Taken::PutOff { next: self.cpu.put_off(free) };
         }
         let received = self.inbox.len();
         run(&mut self.body, &mut self.inbox, turn);
