@@ -52,7 +52,7 @@ pub async fn spin_until(at: Nanos, guard: Span) {
 }
 
 /// The most that a wait spins at its end.
-const FINISH: Span = Span::from_micros(15);
+const FINISH: Span = Span::from_micros(30);
 
 #[cfg(test)]
 mod tests {
