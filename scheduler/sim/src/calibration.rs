@@ -89,7 +89,7 @@ const FREE: Cost =
 
 /// A process on a runtime that parks when it is idle.
 const PROCESS: Cost = Cost {
-    turn: Span::from_micros(20),
+    turn: Span::from_micros(22),
     message_in: Span::from_micros(2),
     message_out: Span::from_micros(2),
     timer: Span::from_micros(60),
@@ -97,4 +97,4 @@ const PROCESS: Cost = Cost {
 
 /// A write, a wake-up of a halted core, a read.
 const LOOPBACK_LINK: Link =
-    Link { delay: Span::from_micros(30), jitter: Span::from_micros(15), bandwidth: 5_000_000_000 };
+    Link { delay: Span::from_micros(25), jitter: Span::from_micros(40), bandwidth: 5_000_000_000 };

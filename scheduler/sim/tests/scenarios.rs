@@ -1,6 +1,6 @@
 //! What the scheduler promises, shown on the scenarios.
 
-use clockwork_simulator::{Options, Report, scenario, simulate, sweep};
+use clockwork_simulator::{Calibration, Options, Report, scenario, simulate, sweep};
 use clockwork_wire::Status;
 
 const SEED: u64 = 1;
@@ -83,4 +83,17 @@ fn workers_that_differ_are_all_used() {
     let report = run("mixed");
     assert!(report.in_slo > 0.99, "{report}");
     assert!(report.device_utilisation.iter().all(|&used| used > 0.05), "{report:?}");
+}
+
+#[test]
+fn processes_that_share_a_machine_answer_later_than_an_ideal_network() {
+    let run = |calibration| {
+        let options = Options { calibration: Some(calibration), ..Options::default() };
+        simulate(scenario::find("simple").unwrap(), SEED, &options)
+    };
+    let (ideal, shared) = (run(Calibration::NETWORK), run(Calibration::LOOPBACK));
+    assert!(shared.violations.is_empty(), "{shared}");
+    assert!(shared.latency.mean_ms > ideal.latency.mean_ms, "{ideal}\n{shared}");
+    let crowded = run(Calibration { cores: 1, ..Calibration::LOOPBACK });
+    assert!(crowded.latency.mean_ms >= shared.latency.mean_ms, "{shared}\n{crowded}");
 }
