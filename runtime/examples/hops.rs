@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 
 use clockwork_runtime::clock;
-use clockwork_runtime::rt::{self, Listener, Options, Stream};
+use clockwork_runtime::rt::{self, Listener, Options, Stream, TurnBell};
 use clockwork_wire::{Nanos, Span};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -32,6 +32,7 @@ fn measure(seconds: u64) -> Outcome<()> {
     let (mut server, at) = start(&["server"])?;
     let (mut relay, at) = start(&["relay", &at.to_string()])?;
     let loops = rt::run(&Options::named("client"), async move {
+        let _awake = stay_awake();
         let end = clock::now() + Span::from_secs(seconds);
         let one = rt::spawn(async move { closed_loop(at, end).await.unwrap_or_default() });
         let other = closed_loop(at, end).await.unwrap_or_default();
@@ -77,8 +78,19 @@ async fn closed_loop(address: SocketAddr, end: Nanos) -> Outcome<Loop> {
     Ok(done)
 }
 
+/// Keeps a core from sleeping through ready tasks, as Clockwork's turn tasks do for theirs.
+fn stay_awake() -> rt::Task<()> {
+    rt::spawn(async {
+        let bell = TurnBell::new();
+        loop {
+            bell.wait(Some(clock::now() + Span::from_millis(20))).await;
+        }
+    })
+}
+
 /// Accepts for ever; passes messages on to `next`, or answers them after the timer.
 async fn serve(next: Option<SocketAddr>) -> Outcome<()> {
+    let _awake = stay_awake();
     let listener = Listener::adopt(rt::listen(SocketAddr::from(([127, 0, 0, 1], 0)))?)?;
     #[expect(clippy::print_stdout, reason = "the starter reads the address")]
     {

@@ -165,7 +165,7 @@ const IO_MEMORY: usize = 64 << 10;
 /// How long a task may run before the core looks at its timers again, where tasks yield. A thread
 /// that loses its CPU for so long may strand ready tasks (see [`guard`](super::guard)), so it is
 /// not shorter than the turn of a busy neighbour.
-pub(super) const PREEMPT: Span = Span::from_millis(4);
+pub(super) const PREEMPT: Span = Span::from_millis(10);
 
 #[cfg(test)]
 mod tests {
