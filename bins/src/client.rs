@@ -19,6 +19,7 @@ use crate::{Failure, process};
 #[derive(Debug, Parser)]
 #[command(
     name = "client",
+    about = "Sends a workload to a controller and tells what became of it",
     override_usage = "client [address] [workload] [workload parameters (if required)]",
     after_help = clockwork_workload::help(),
     disable_version_flag = true

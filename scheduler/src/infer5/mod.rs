@@ -10,7 +10,7 @@
 //!
 //! * *One queue per model* with a cursor per batch size instead of one queue per batch size. A
 //!   batch skips heads that it cannot save; skipped requests stay for smaller batches instead of
-//!   being dropped. See [`Queue`](crate::queue::Queue).
+//!   being dropped (module `queue`).
 //! * *Devices in order of availability*, ties by number, instead of round-robin over threads: a busy
 //!   device never takes what an idle neighbour could start.
 //! * *The load-priority test is a test.* The original compares a pointer, so any demand at all loads
