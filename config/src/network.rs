@@ -27,7 +27,7 @@ knobs! {
         /// Bytes of large bodies that may wait for one peer before it counts as stuck, at least
         /// `max_body`. Large: a stuck peer costs that much memory.
         #[serde(with = "crate::unit::bytes")]
-        pub max_waiting_bulk: u64 = 256 << 20,
+        pub max_waiting_bulk: u64 = 512 << 20,
         /// Bytes of received bodies that may wait for their message, at least `max_body`; older ones
         /// are discarded beyond. Large: a hostile peer costs that much memory.
         #[serde(with = "crate::unit::bytes")]
@@ -41,7 +41,7 @@ knobs! {
         pub credit_requests: u32 = 131_072,
         /// Bytes of unanswered requests granted to each connection, at least `max_body`.
         #[serde(with = "crate::unit::bytes")]
-        pub credit_bytes: u64 = 1 << 30,
+        pub credit_bytes: u64 = 256 << 20,
         /// How long a connection may take to be made and to say hello. Near 0: nobody gets in.
         /// Large: half-open connections stay that long.
         #[serde(with = "crate::unit::span")]

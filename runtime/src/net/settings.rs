@@ -42,7 +42,7 @@ impl Default for Settings {
             ping: Span::from_secs(1),
             silence: Span::from_secs(5),
             outbox_bytes: 64 << 20,
-            bulk_bytes: 256 << 20,
+            bulk_bytes: 512 << 20,
             unclaimed_bytes: 256 << 20,
             pairing: Span::from_secs(10),
             reconnect_min: Span::from_millis(100),
