@@ -107,9 +107,12 @@ fn a_loop_with_fewer_requests_than_concurrency_ends_too() {
 
 #[test]
 fn errors_complete_a_loops_request_but_are_not_answered_by_a_storm() {
-    let refusing = Setting { latency: Span::ZERO, status: Status::OVERLOADED, ..Setting::PROMPT };
+    let refusing = Setting { latency: Span::ZERO, status: Status::TIMEOUT, ..Setting::PROMPT };
     let endless = run(plan("simple", &[]), 1, refusing, seconds(1));
     assert_eq!(endless.submits.len(), 2 * 1_001);
+    let beyond = Setting { status: Status::OVERLOADED, ..refusing };
+    let endless = run(plan("simple", &[]), 1, beyond, seconds(1));
+    assert_eq!(endless.submits.len(), 2 * 11);
     let limited = run(plan("simple-parametric", &["2", "2", "4", "100"]), 1, refusing, HOUR);
     assert_eq!(limited.submits.len(), 200);
     assert!(limited.done.is_some());

@@ -71,7 +71,10 @@ impl Generator for ClosedLoop {
         if status.has_output() {
             self.submit(turn);
         } else {
-            turn.wake_at(turn.now + BACK_OFF);
+            // Beyond its credits a request is refused without being sent, so that a short pause
+            // would be a storm.
+            let beyond = status == Status::OVERLOADED;
+            turn.wake_at(turn.now + if beyond { BACK_OFF_OVERLOADED } else { BACK_OFF });
         }
     }
 
@@ -82,3 +85,6 @@ impl Generator for ClosedLoop {
 
 /// Between an error and the next request of a loop.
 pub const BACK_OFF: Span = Span::from_millis(1);
+
+/// The same when the controller or its credits refuse more.
+pub const BACK_OFF_OVERLOADED: Span = Span::from_millis(100);

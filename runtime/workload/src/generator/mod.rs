@@ -4,7 +4,7 @@ mod closed_loop;
 mod fixed_rate;
 mod poisson;
 
-pub use closed_loop::{BACK_OFF, ClosedLoop};
+pub use closed_loop::{BACK_OFF, BACK_OFF_OVERLOADED, ClosedLoop};
 pub use fixed_rate::FixedRate;
 pub use poisson::PoissonOpenLoop;
 
