@@ -9,7 +9,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::{fmt, io};
+use std::time::Duration;
+use std::{fmt, io, thread};
 
 use clockwork_wire::Span;
 use futures_lite::io::{AsyncRead, AsyncWrite};
@@ -39,21 +40,37 @@ pub enum ListenError {
     },
 }
 
-/// Opens a listener; port 0 takes a free one. Any thread may do so, and hand it to a core.
+/// Opens a listener; port 0 takes a free one. Any thread may do so, and hand it to a core. A port that
+/// is taken is tried again for a second: the kernel releases the sockets of a process that was killed
+/// a moment after it is gone, because its I/O rings still hold them.
 ///
 /// # Errors
 /// If the port is taken, forbidden, or the address is not this machine's.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).map_err(|source| {
-        if source.kind() == io::ErrorKind::AddrInUse {
-            ListenError::InUse(address)
-        } else if source.kind() == io::ErrorKind::PermissionDenied {
-            ListenError::Forbidden(address)
-        } else {
-            ListenError::Other { address, source }
+    let mut attempts = LISTEN_ATTEMPTS;
+    loop {
+        attempts -= 1;
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {
+                thread::sleep(LISTEN_PAUSE);
+            }
+            bound => return bound.map_err(|source| refused(address, source)),
         }
-    })
+    }
 }
+
+fn refused(address: SocketAddr, source: io::Error) -> ListenError {
+    if source.kind() == io::ErrorKind::AddrInUse {
+        ListenError::InUse(address)
+    } else if source.kind() == io::ErrorKind::PermissionDenied {
+        ListenError::Forbidden(address)
+    } else {
+        ListenError::Other { address, source }
+    }
+}
+
+const LISTEN_ATTEMPTS: u32 = 20;
+const LISTEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener whose core accepts.
 pub struct Listener {
