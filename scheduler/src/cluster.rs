@@ -148,6 +148,8 @@ pub(crate) enum CopyStage {
     Loaded,
     /// The LOAD was lost: an EVICT is on its way to settle what is there.
     Unknown,
+    /// The worker serves the model no longer: it goes when nothing is on its way any more.
+    Leaving,
 }
 
 /// A model on a device. Its pages are counted from the order of its LOAD to the order of its EVICT.
@@ -176,6 +178,8 @@ pub(crate) struct Model {
     pub classes: Vec<Class>,
     /// Which workers serve it, and as which class.
     pub workers: SmallVec<[(WorkerId, usize); 2]>,
+    /// Whether it was taken from the last worker that served it, rather than lost with that.
+    pub unloaded: bool,
     /// Requests that wait.
     pub queue: Queue,
     /// Devices that hold it or are loading it.

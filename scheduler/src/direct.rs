@@ -6,15 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::Scheduler;
+use crate::message::{ActionRecord, Input, Order, Output, Request, Response};
 use clockwork_config::SchedulerConfig;
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchSize, GpuId, ModelId, ModelProfile, Nanos,
     Span, Status, Window, WorkerId,
 };
-use smallvec::smallvec;
-
-use crate::Scheduler;
-use crate::message::{ActionRecord, Input, Order, Output, Request, Response};
 
 /// The direct scheduler.
 #[derive(Debug)]
@@ -63,29 +61,28 @@ impl Direct {
         let mut earliest = now;
         if self.loaded.insert((request.model, gpu)) {
             let window = Window::new(now, now + WINDOW);
-            self.order(now, ActionKind::Load, &request, gpu, (window, load));
+            self.order(now, ActionKind::Load, (request.model, gpu), None, (window, load));
             earliest = now + LOAD_HEAD_START;
         }
         let window = Window::new(earliest, now + WINDOW);
         let kind = ActionKind::Infer { batch: BatchSize::ONE };
-        self.order(now, kind, &request, gpu, (window, expected));
+        self.order(now, kind, (request.model, gpu), Some(request), (window, expected));
     }
 
     fn order(
         &mut self,
         now: Nanos,
         kind: ActionKind,
-        request: &Request,
-        gpu: GpuId,
+        (model, gpu): (ModelId, GpuId),
+        request: Option<Request>,
         (window, expected): (Window, Span),
     ) {
         let (worker, _) = self.worker.as_ref().expect("orders go to the first worker");
         let id = ActionId { epoch: self.epoch, shard: self.shard, counter: self.counter };
         self.counter += 1;
-        let action = Action { id, kind, model: request.model, gpu, window, expected };
-        let infer = matches!(kind, ActionKind::Infer { .. });
-        let requests = if infer { smallvec![request.id] } else { smallvec![] };
-        self.flights.insert(id.counter, (action, infer.then_some(*request), now));
+        let action = Action { id, kind, model, gpu, window, expected };
+        let requests = request.iter().map(|request| request.id).collect();
+        self.flights.insert(id.counter, (action, request, now));
         let order = Order { worker: *worker, action, send_by: Nanos::MAX, requests };
         self.decided.push_back(Output::Action(order));
     }
@@ -142,6 +139,17 @@ impl Direct {
         }));
     }
 
+    /// Evicts the model everywhere and forgets it; orders go out in order, so that what is on its way
+    /// comes first.
+    fn model_down(&mut self, now: Nanos, model: ModelId) {
+        self.models.remove(&model);
+        let gone: Vec<_> = self.loaded.iter().filter(|(id, _)| *id == model).copied().collect();
+        for (model, gpu) in gone {
+            self.loaded.remove(&(model, gpu));
+            self.order(now, ActionKind::Evict, (model, gpu), None, (Window::ALWAYS, Span::ZERO));
+        }
+    }
+
     fn worker_down(&mut self, now: Nanos, lost: WorkerId) {
         if self.worker.as_ref().is_none_or(|(worker, _)| *worker != lost) {
             return;
@@ -170,6 +178,11 @@ impl Scheduler for Direct {
             Input::ModelUp { worker, model, profile } => {
                 if self.worker.as_ref().is_some_and(|(first, _)| *first == worker) {
                     self.models.insert(model, profile);
+                }
+            }
+            Input::ModelDown { worker, model } => {
+                if self.worker.as_ref().is_some_and(|(first, _)| *first == worker) {
+                    self.model_down(now, model);
                 }
             }
             Input::WorkerDown { worker } => self.worker_down(now, worker),

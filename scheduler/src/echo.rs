@@ -46,6 +46,7 @@ impl Scheduler for Echo {
             }
             Input::WorkerUp { .. }
             | Input::ModelUp { .. }
+            | Input::ModelDown { .. }
             | Input::WorkerDown { .. }
             | Input::Withdraw { .. }
             | Input::Result { .. } => {}
@@ -77,6 +78,7 @@ mod tests {
             slo_factor: 0.0,
             slo: Span::ZERO,
             arrival: now,
+            input_len: 0,
         };
         echo.handle(now, Input::Request(request));
         let Some(Output::Respond(response)) = echo.poll(now) else { panic!("no answer") };

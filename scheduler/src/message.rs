@@ -26,6 +26,16 @@ pub enum Input {
         /// What it is on that worker's devices.
         profile: ModelProfile,
     },
+    /// A model is not to be used any longer on a worker. What is on its way there ends as it ends;
+    /// then the scheduler evicts what the worker's devices hold of the model. When no worker serves
+    /// it any longer, its queued requests are answered with [`Status::UNKNOWN_MODEL`], as are new
+    /// ones, until it is up again.
+    ModelDown {
+        /// The worker.
+        worker: WorkerId,
+        /// The model.
+        model: ModelId,
+    },
     /// A worker is gone; nothing more comes from it until it is up again.
     WorkerDown {
         /// The worker.
@@ -63,6 +73,8 @@ pub struct Request {
     pub slo: Span,
     /// When it was taken in; the deadline counts from here.
     pub arrival: Nanos,
+    /// Bytes of input that travel to the worker; 0 if the worker makes the input up.
+    pub input_len: u32,
 }
 
 /// A decision.
@@ -86,7 +98,7 @@ pub struct Order {
     /// Not worth sending after this; report [`Status::SEND_LATE`] as its result instead.
     pub send_by: Nanos,
     /// INFER: the requests of the batch, in the order of their inputs and outputs.
-    pub requests: SmallVec<[RequestId; 8]>,
+    pub requests: SmallVec<[RequestId; 16]>,
 }
 
 /// The answer to a request.

@@ -50,6 +50,7 @@ impl Controller {
             slo_factor: request.slo_factor,
             slo: request.slo,
             arrival: received,
+            input_len: request.input.len,
         };
         self.scheduler.handle(now, clockwork_scheduler::Input::Request(request));
     }

@@ -37,7 +37,9 @@ impl Infer5 {
         let most = usize::try_from(self.config.max_requests).unwrap_or(usize::MAX);
         match self.models.get(model.index()) {
             None => Some(Status::UNKNOWN_MODEL),
-            Some(model) if model.classes.is_empty() => Some(Status::UNKNOWN_MODEL),
+            Some(model) if model.classes.is_empty() || model.unloaded => {
+                Some(Status::UNKNOWN_MODEL)
+            }
             Some(model) if model.workers.is_empty() => Some(Status::WORKER_LOST),
             Some(_) if self.requests.count() >= most => Some(Status::OVERLOADED),
             Some(_) => None,

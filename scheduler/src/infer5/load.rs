@@ -121,7 +121,7 @@ impl Infer5 {
             let exec = device.exec.available(self.now);
             match copy.stage {
                 CopyStage::Loaded => exec,
-                CopyStage::Loading | CopyStage::Unknown => {
+                CopyStage::Loading | CopyStage::Unknown | CopyStage::Leaving => {
                     exec.max(device.load.available(self.now))
                 }
             }

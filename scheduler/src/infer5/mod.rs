@@ -272,6 +272,7 @@ impl Scheduler for Infer5 {
             Input::Result { worker, result } => self.result(worker, &result),
             Input::WorkerUp { worker, devices } => self.worker_up(worker, devices),
             Input::WorkerDown { worker } => self.worker_down(worker),
+            Input::ModelDown { worker, model } => self.model_down(worker, model),
             Input::ModelUp { worker, model, profile } => self.model_up(worker, model, &profile),
         }
     }

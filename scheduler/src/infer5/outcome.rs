@@ -55,6 +55,7 @@ impl Infer5 {
             self.devices[index].exec.fail(self.now, counter);
         }
         self.use_copy(id, index).in_flight -= 1;
+        self.part(id, index);
         let mut in_time: u32 = 0;
         for (part, &slot) in (0u16..).zip(&flight.requests) {
             let output = result.status.is_ok().then_some((result.id, part));
@@ -101,6 +102,10 @@ impl Infer5 {
         device.load.complete(counter, result.exec.end, result.exec.duration);
         let model = &mut self.models[id.index()];
         let copy = model.copy_on(index).expect("a copy that loads exists until its result");
+        if copy.stage == CopyStage::Leaving {
+            self.part(id, index);
+            return result.exec.duration;
+        }
         assert_eq!(copy.stage, CopyStage::Loading, "a copy is loaded by one LOAD");
         copy.stage = CopyStage::Loaded;
         let class = copy.class;

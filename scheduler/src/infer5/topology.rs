@@ -50,17 +50,17 @@ impl Infer5 {
             let model = &mut self.models[at];
             model.workers.retain(|(served, _)| *served != worker);
             if model.workers.is_empty() {
-                self.release(ModelId::from_index(at));
+                self.release(ModelId::from_index(at), Status::WORKER_LOST);
             }
         }
     }
 
     /// Answers the requests of a model that no worker serves any longer.
-    fn release(&mut self, id: ModelId) {
+    fn release(&mut self, id: ModelId, status: Status) {
         let queue = &mut self.model(id).queue;
         let waiting: Vec<RequestSlot> = queue.take(0, queue.len()).collect();
         for slot in waiting {
-            self.respond(slot, Status::WORKER_LOST, None);
+            self.respond(slot, status, None);
         }
     }
 
@@ -98,6 +98,7 @@ impl Infer5 {
             model.classes.len() - 1
         });
         model.workers.push((worker, class));
+        model.unloaded = false;
         for index in 0..self.devices.len() {
             let device = &self.devices[index];
             if device.worker == worker && device.found.contains(&id) {
@@ -105,6 +106,53 @@ impl Infer5 {
             }
         }
         self.touch(id);
+    }
+
+    /// A model is not to be used any longer on a worker.
+    pub(super) fn model_down(&mut self, worker: WorkerId, id: ModelId) {
+        let Some(model) = self.models.get_mut(id.index()) else { return };
+        if model.class_on(worker).is_none() {
+            return;
+        }
+        model.workers.retain(|(served, _)| *served != worker);
+        for index in 0..self.devices.len() {
+            if self.devices[index].worker == worker {
+                self.retire(id, index);
+            }
+        }
+        if self.models[id.index()].workers.is_empty() {
+            self.model(id).unloaded = true;
+            self.release(id, Status::UNKNOWN_MODEL);
+        }
+        self.touch(id);
+    }
+
+    /// Takes a copy out of use.
+    fn retire(&mut self, id: ModelId, index: DeviceIndex) {
+        let model = &mut self.models[id.index()];
+        let Some(copy) = model.copy_on(index) else { return };
+        let (stage, last_used) = (copy.stage, copy.last_used);
+        match stage {
+            CopyStage::Loaded => {
+                copy.stage = CopyStage::Leaving;
+                model.copies_loaded -= 1;
+                self.devices[index].recency.remove(&(last_used, id));
+                self.part(id, index);
+            }
+            CopyStage::Loading => copy.stage = CopyStage::Leaving,
+            // Its EVICT is on its way already.
+            CopyStage::Unknown | CopyStage::Leaving => {}
+        }
+    }
+
+    /// Evicts a copy that leaves, once its last action is over.
+    pub(super) fn part(&mut self, id: ModelId, index: DeviceIndex) {
+        let up = self.devices[index].up;
+        let leaves = |copy: &mut Copy| copy.stage == CopyStage::Leaving && copy.in_flight == 0;
+        if self.model(id).copy_on(index).is_some_and(leaves) && up {
+            self.drop_copy(index, id);
+            self.order_evict(index, id);
+        }
     }
 
     /// Takes over a copy that was on a device before we came.

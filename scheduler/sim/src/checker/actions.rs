@@ -18,7 +18,7 @@ pub(crate) struct Orders {
     max_batch: BatchSize,
     in_flight: BTreeMap<ActionId, Ordered>,
     /// Batches whose result came in this turn.
-    results: Vec<(ActionId, Status, SmallVec<[RequestId; 8]>)>,
+    results: Vec<(ActionId, Status, SmallVec<[RequestId; 16]>)>,
     caches: BTreeMap<(WorkerId, GpuId), Cache>,
     models: BTreeMap<(WorkerId, ModelId), Limits>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Orders {
 struct Ordered {
     worker: WorkerId,
     action: Action,
-    requests: SmallVec<[RequestId; 8]>,
+    requests: SmallVec<[RequestId; 16]>,
 }
 
 /// What a device holds by order.

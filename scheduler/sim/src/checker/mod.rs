@@ -96,7 +96,7 @@ impl Checker {
             }
             Input::WorkerDown { worker } => self.orders.worker_down(*worker),
             Input::WorkerUp { worker, devices } => self.orders.worker_up(*worker, devices),
-            Input::Withdraw { .. } => {}
+            Input::Withdraw { .. } | Input::ModelDown { .. } => {}
         }
     }
 

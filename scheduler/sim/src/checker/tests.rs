@@ -45,7 +45,7 @@ impl Bench {
         let id = RequestId::from_index(self.arrivals.len());
         self.arrivals.push(at(ms));
         let (model, slo) = (MODEL, Span::from_millis(100));
-        let request = Request { id, model, slo_factor: 0.0, slo, arrival: at(ms) };
+        let request = Request { id, model, slo_factor: 0.0, slo, arrival: at(ms), input_len: 0 };
         self.checker.input(at(ms), &Input::Request(request));
         id
     }

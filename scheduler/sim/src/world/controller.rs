@@ -139,6 +139,7 @@ impl Controller {
     }
 
     fn infer(&mut self, client: ClientId, request: &InferRequest, turn: &mut Turn<'_>) {
+        let (input_size, _) = self.front.payload_sizes(request.model);
         let number = self.requests.push(Asked { client, id: request.id, model: request.model });
         let id = RequestId::new(number);
         let request = Request {
@@ -147,6 +148,7 @@ impl Controller {
             slo_factor: request.slo_factor,
             slo: request.slo,
             arrival: turn.now,
+            input_len: if self.payloads { input_size } else { 0 },
         };
         self.feed([Input::Request(request)], turn);
     }

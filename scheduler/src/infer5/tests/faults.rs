@@ -166,3 +166,46 @@ fn a_withdrawn_request_is_answered_once_and_not_executed() {
     assert_eq!(bench.responses[0].status, Status::CANCELLED);
     assert_eq!(bench.scheduler.unanswered(), 0);
 }
+
+#[test]
+fn an_unloaded_model_leaves_when_its_last_action_is_over_and_its_requests_are_answered() {
+    let mut bench = Bench::new(1, 1376, 2);
+    let warm = bench.warm();
+    bench.request(warm, 0, 0);
+    bench.turn(warm);
+    let running = bench.orders[0].clone();
+    let waiting = bench.request(warm, 0, 0);
+    let (worker, model) = (W0, ModelId::new(0));
+    bench.scheduler.handle(at(warm), Input::ModelDown { worker, model });
+    let refused = bench.request(warm, 0, 0);
+    bench.turn(warm);
+    assert!(bench.orders.is_empty(), "an INFER is still on its way");
+    let answers: Vec<_> = bench.responses.iter().map(|r| (r.request, r.status)).collect();
+    let unknown = Status::UNKNOWN_MODEL;
+    assert_eq!(answers, [(waiting, unknown), (refused, unknown)]);
+
+    let end = bench.done(&running, warm + 1.0);
+    bench.turn(end);
+    assert_eq!(bench.responses[0].status, Status::OK);
+    assert_eq!(bench.orders[0].action.kind, ActionKind::Evict);
+
+    bench.model(W0, 0, resnet50());
+    bench.request(end, 0, 0);
+    bench.turn(end);
+    assert_eq!(bench.orders[0].action.kind, ActionKind::Load, "it is back, without weights");
+}
+
+#[test]
+fn a_model_that_is_unloaded_while_it_loads_is_evicted_once_it_is_there() {
+    let mut bench = Bench::new(1, 1376, 1);
+    bench.request(0.0, 0, 0);
+    bench.turn(0.0);
+    let load = bench.orders[0].clone();
+    bench.scheduler.handle(at(1.0), Input::ModelDown { worker: W0, model: ModelId::new(0) });
+    bench.turn(1.0);
+    assert_eq!(bench.responses[0].status, Status::UNKNOWN_MODEL);
+    assert!(bench.orders.is_empty());
+    let loaded = bench.done(&load, 1.0);
+    bench.turn(loaded);
+    assert_eq!(bench.orders[0].action.kind, ActionKind::Evict);
+}

@@ -93,6 +93,7 @@ impl Bench {
             slo_factor: 0.0,
             slo: Span::from_millis(slo_ms),
             arrival: at(ms),
+            input_len: 0,
         };
         let now = self.scheduler.now.max(request.arrival);
         self.scheduler.handle(now, Input::Request(request));
