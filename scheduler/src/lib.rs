@@ -12,6 +12,8 @@ pub mod direct;
 pub mod echo;
 pub mod infer5;
 
+pub mod shard;
+
 mod cluster;
 mod estimate;
 mod flight;
@@ -23,6 +25,7 @@ pub use direct::Direct;
 pub use echo::Echo;
 pub use infer5::Infer5;
 pub use message::{ActionRecord, Input, Order, Output, Request, Response};
+pub use shard::{Demand, Sharded};
 
 use clockwork_config::{SchedulerConfig, SchedulerKind};
 use clockwork_wire::Nanos;
@@ -38,6 +41,13 @@ pub trait Scheduler: std::fmt::Debug {
 
     /// When to poll again if nothing arrives; `None` means "only when something arrives".
     fn next_wakeup(&self) -> Option<Nanos>;
+
+    /// Says in `demand` what every model was asked for since the last call, for the balancer of
+    /// several shards; what `demand` said before is replaced. A scheduler that does not count says
+    /// nothing, and its models stay where they are.
+    fn take_demand(&mut self, _now: Nanos, demand: &mut Demand) {
+        demand.models.clear();
+    }
 }
 
 /// The scheduler that the configuration names. `epoch` and `shard` go into every action's id.

@@ -17,6 +17,7 @@ impl Infer5 {
             self.refuse(&request, status);
             return;
         }
+        self.offered.note(request.model);
         let pending = self.appraise(request);
         let (due, weights_due) = (pending.due, self.weights_due(&pending));
         let slot = self.requests.insert(pending);

@@ -60,6 +60,7 @@ use crate::flight::{Flight, Flights};
 use crate::message::{Input, Order, Output, Response};
 use crate::queue::RequestSlot;
 use crate::request::{Requests, Stage};
+use crate::shard::{Demand, Offered, efficient_work};
 
 /// The scheduler of the paper. See the [module](self) for what it does differently.
 #[derive(Debug)]
@@ -93,6 +94,8 @@ pub struct Infer5 {
     load_retry: Option<Nanos>,
     /// Counts uses of copies.
     uses: u64,
+    /// What the models were asked for since the last report.
+    offered: Offered,
 }
 
 impl Infer5 {
@@ -117,6 +120,7 @@ impl Infer5 {
             unmet: BTreeSet::new(),
             load_retry: None,
             uses: 0,
+            offered: Offered::default(),
         }
     }
 
@@ -298,6 +302,16 @@ impl Scheduler for Infer5 {
         let timer = self.timers.peek().map(|&Reverse((at, ..))| at);
         let expiry = self.expiries.peek().map(|&Reverse((at, _))| at);
         [ready, load, timer, expiry].into_iter().flatten().min()
+    }
+
+    fn take_demand(&mut self, now: Nanos, demand: &mut Demand) {
+        let (models, window) = (&self.models, self.config.default_slo.scale(0.5));
+        self.offered.take(now, demand, |id, requests, interval| {
+            let class = models[id.index()].classes.first();
+            let sizes = class.into_iter().flat_map(|class| &class.exec);
+            let batches = sizes.map(|(batch, estimate)| (*batch, estimate.value()));
+            efficient_work(requests, interval, window, batches)
+        });
     }
 }
 
