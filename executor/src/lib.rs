@@ -9,8 +9,8 @@
 //! use clockwork_executor::emulated::Emulated;
 //! use clockwork_executor::{DeviceSpec, Input, Inputs, ModelSource, Output, Worker, zoo};
 //! use clockwork_wire::{
-//!     Action, ActionId, ActionKind, BatchSize, GpuId, LoadModel, ModelId, Nanos, Pages, Span,
-//!     Window,
+//!     Action, ActionId, ActionKind, BatchSize, GpuId, LoadModel, ModelId, Nanos, PageRange, Pages,
+//!     Span, Window,
 //! };
 //!
 //! let spec = DeviceSpec {
@@ -46,6 +46,7 @@
 //!     gpu: GpuId::new(0),
 //!     window: Window::new(start, start + Span::from_millis(10)),
 //!     expected: Span::ZERO,
+//!     pages: PageRange::WHOLE,
 //! };
 //! worker.handle(start, Input::Action { action, inputs: Inputs::default() });
 //! assert!(worker.poll(start).is_none());

@@ -12,7 +12,7 @@ use clockwork_runtime::shutdown::Shutdown;
 use clockwork_wire::codec::Listing;
 use clockwork_wire::{
     Credits, Encoding, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId, Payload,
-    Role, Span, Status,
+    Role, Span, Status, UnloadResponse,
 };
 use clockwork_workload::registry;
 
@@ -226,6 +226,12 @@ fn answer(hub: &Hub<ServiceSide>, link: LinkId, ask: Ask<Payload>, script: &mut 
             let status = if script.bounces > 0 { Status::INITIALIZING } else { Status::OK };
             script.bounces = script.bounces.saturating_sub(1);
             hub.send(link, Answer::Listing(Listing { id, status, models: Vec::new() }));
+        }
+        Ask::Unload(request) => {
+            let known = request.model.get() < 10;
+            let status = if known { Status::OK } else { Status::UNKNOWN_MODEL };
+            let message = if known { String::new() } else { "no such models".to_owned() };
+            hub.send(link, Answer::Unload(UnloadResponse { id: request.id, status, message }));
         }
         Ask::Infer { request, input } => {
             script.infers.push((request, input));

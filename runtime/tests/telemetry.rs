@@ -14,8 +14,8 @@ use clockwork_runtime::telemetry::{
 };
 use clockwork_scheduler::{ActionRecord, Response};
 use clockwork_wire::{
-    Action, ActionId, ActionKind, ActionResult, GpuId, ModelId, Nanos, RequestId, Span, Status,
-    UserId, Window, WorkerId,
+    Action, ActionId, ActionKind, ActionResult, GpuId, ModelId, Nanos, PageRange, RequestId, Span,
+    Status, UserId, Window, WorkerId,
 };
 
 #[test]
@@ -110,6 +110,7 @@ fn done(core: u32, counter: u64) -> ActionRow {
         gpu: GpuId::new(0),
         window: Window::ALWAYS,
         expected: Span::new(1),
+        pages: PageRange::WHOLE,
     };
     let record = ActionRecord {
         worker: WorkerId::new(core),

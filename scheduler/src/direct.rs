@@ -11,7 +11,7 @@ use crate::message::{ActionRecord, Input, Order, Output, Request, Response};
 use clockwork_config::SchedulerConfig;
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchSize, GpuId, ModelId, ModelProfile, Nanos,
-    Span, Status, Window, WorkerId,
+    PageRange, Span, Status, Window, WorkerId,
 };
 
 /// The direct scheduler.
@@ -80,7 +80,8 @@ impl Direct {
         let (worker, _) = self.worker.as_ref().expect("orders go to the first worker");
         let id = ActionId { epoch: self.epoch, shard: self.shard, counter: self.counter };
         self.counter += 1;
-        let action = Action { id, kind, model, gpu, window, expected };
+        let pages = PageRange::WHOLE;
+        let action = Action { id, kind, model, gpu, window, expected, pages };
         let requests = request.iter().map(|request| request.id).collect();
         self.flights.insert(id.counter, (action, request, now));
         let order = Order { worker: *worker, action, send_by: Nanos::MAX, requests };

@@ -1,6 +1,6 @@
 //! Worker link, outward: what the controller tells a worker to do, and when.
 
-use crate::{ActionId, BatchSize, ClockOffset, GpuId, Localize, ModelId, Nanos, Span};
+use crate::{ActionId, BatchSize, ClockOffset, GpuId, Localize, ModelId, Nanos, PageRange, Span};
 
 /// The window in which an action may *start*: `earliest <= latest`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +92,8 @@ pub struct Action {
     pub window: Window,
     /// How long the controller expects it to take on the device.
     pub expected: Span,
+    /// LOAD and EVICT: which pages; INFER: [`PageRange::WHOLE`].
+    pub pages: PageRange,
 }
 
 impl Localize for Action {
@@ -115,4 +117,16 @@ pub struct LoadModel {
     pub max_batch: BatchSize,
     /// Batch sizes that take longer are left out (batch 1 never is).
     pub max_exec: Span,
+}
+
+/// Tells a worker to forget models: it takes no new action for them, finishes those under way, and
+/// frees their pages and their weights in host memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnloadModel {
+    /// Its identity.
+    pub id: ActionId,
+    /// The first of `copies` contiguous ids.
+    pub model: ModelId,
+    /// How many instances.
+    pub copies: u32,
 }

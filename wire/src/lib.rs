@@ -36,14 +36,17 @@ pub mod worker;
 #[cfg(feature = "codec")]
 pub mod codec;
 
-pub use action::{Action, ActionKind, LoadModel, Window};
+pub use action::{Action, ActionKind, LoadModel, UnloadModel, Window};
 pub use id::{ActionId, BootId, ClientId, GpuId, ModelId, RequestId, SessionId, UserId, WorkerId};
 pub use model::{BatchProfile, ModelProfile};
 pub use payload::{Encoding, InputSpec, Payload};
-pub use request::{InferRequest, InferResponse, ListedModel, LoadRequest, LoadResponse, Origin};
-pub use result::{ActionResult, Interval, ModelLoaded};
-pub use session::{Credits, Hello, LinkKind, Role};
-pub use size::{BatchSize, PAGE_BYTES, Pages};
+pub use request::{
+    InferRequest, InferResponse, ListedModel, LoadRequest, LoadResponse, Origin, UnloadRequest,
+    UnloadResponse,
+};
+pub use result::{ActionResult, Interval, ModelLoaded, ModelUnloaded};
+pub use session::{Credits, Hello, Home, LinkKind, Role};
+pub use size::{BatchSize, PAGE_BYTES, PageRange, Pages};
 pub use status::Status;
 pub use time::{ClockOffset, Foreign, Localize, Nanos, Span};
 pub use worker::{DeviceState, LoadedModel, WorkerState};

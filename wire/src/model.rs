@@ -3,7 +3,7 @@
 use crate::{BatchSize, Pages, Span};
 
 /// How long one batch size takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BatchProfile {
     /// The batch size.
     pub batch: BatchSize,
@@ -12,7 +12,7 @@ pub struct BatchProfile {
 }
 
 /// A model as one worker's devices see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelProfile {
     /// The name under which clients ask for it.
     pub name: String,

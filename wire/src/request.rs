@@ -1,6 +1,8 @@
 //! Client link: what a client asks and what the controller responds.
 
-use crate::{ClockOffset, InputSpec, Localize, ModelId, Nanos, RequestId, Span, Status, UserId};
+use crate::{
+    ClockOffset, Home, InputSpec, Localize, ModelId, Nanos, RequestId, Span, Status, UserId,
+};
 
 /// Asks for copies of a model by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,31 @@ pub struct LoadResponse {
     pub input_size: u32,
     /// Bytes of one output.
     pub output_size: u32,
+}
+
+/// Asks for models to be removed. Requests for them that wait get
+/// [`Status::UNKNOWN_MODEL`]; those that run are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnloadRequest {
+    /// The client's number for this request; comes back in the response.
+    pub id: RequestId,
+    /// Who asks.
+    pub user: UserId,
+    /// The first of `copies` contiguous ids.
+    pub model: ModelId,
+    /// How many instances. 1 to 65,536.
+    pub copies: u32,
+}
+
+/// Answers an [`UnloadRequest`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnloadResponse {
+    /// The client's number for the request.
+    pub id: RequestId,
+    /// [`Status::OK`] when every worker has forgotten the models, or why not.
+    pub status: Status,
+    /// In words, when it failed.
+    pub message: String,
 }
 
 /// Asks for one inference.
@@ -74,6 +101,8 @@ pub struct InferResponse {
     pub status: Status,
     /// Where the output comes from.
     pub origin: Origin,
+    /// To which of the controller's cores the model's next request should go.
+    pub home: Home,
     /// The model that ran.
     pub model: ModelId,
     /// Bytes of output that travel with it; 0 when there is none.

@@ -102,3 +102,16 @@ pub struct ModelLoaded {
     /// How long it took.
     pub duration: Span,
 }
+
+/// The one result of an [`UnloadModel`](crate::UnloadModel).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelUnloaded {
+    /// The order.
+    pub id: ActionId,
+    /// [`Status::OK`] when nothing is left of the models, or why not.
+    pub status: Status,
+    /// In words, when it failed.
+    pub message: String,
+    /// The first of the ids.
+    pub model: ModelId,
+}

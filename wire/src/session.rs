@@ -37,6 +37,36 @@ impl Credits {
     pub const UNLIMITED: Self = Self { requests: u32::MAX, bytes: u64::MAX };
 }
 
+/// The core of the controller that decides for a model, as a hint: a request that comes over the
+/// connection of that core ([`Hello::core`]) has no core to cross.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Home(u16);
+
+impl Home {
+    /// No hint: any connection is as good.
+    pub const UNKNOWN: Self = Self(0);
+
+    /// The hint as it travels: 0 for none, else one more than the core.
+    pub const fn from_wire(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// The hint as it travels.
+    pub const fn to_wire(self) -> u16 {
+        self.0
+    }
+
+    /// That core, counted from 0; no hint for one that is beyond 65,534.
+    pub fn of(core: u32) -> Self {
+        Self(core.checked_add(1).and_then(|n| u16::try_from(n).ok()).unwrap_or(0))
+    }
+
+    /// The core, if there is a hint.
+    pub fn core(self) -> Option<u32> {
+        self.0.checked_sub(1).map(u32::from)
+    }
+}
+
 /// The first frame in each direction of every connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
@@ -56,6 +86,8 @@ pub struct Hello {
     pub credits: Credits,
     /// Cores of the sender that accept connections.
     pub cores: u32,
+    /// Which of the sender's cores serves this connection, from 0.
+    pub core: u32,
     /// The shared secret, if one is configured; empty otherwise.
     pub token: String,
     /// Empty, or why the sender refuses the connection, which it then closes.

@@ -112,6 +112,42 @@ impl fmt::Display for Pages {
     }
 }
 
+/// Which of a model's weights pages an action is about, counted from the model's first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PageRange {
+    first: u16,
+    count: u16,
+}
+
+impl PageRange {
+    /// All of the model's pages.
+    pub const WHOLE: Self = Self { first: 0, count: 0 };
+
+    /// `count` pages from page `first` on; `None` if there are none of them, or if they end beyond
+    /// page 65,536.
+    pub const fn new(first: u16, count: u16) -> Option<Self> {
+        if count == 0 || (count - 1).checked_add(first).is_none() {
+            return None;
+        }
+        Some(Self { first, count })
+    }
+
+    /// Whether it is all of the model's pages, however many they are.
+    pub const fn is_whole(self) -> bool {
+        self.count == 0
+    }
+
+    /// The first page.
+    pub const fn first(self) -> u16 {
+        self.first
+    }
+
+    /// How many pages; 0 means all.
+    pub const fn count(self) -> u16 {
+        self.count
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +156,15 @@ mod tests {
     fn resnet50_takes_seven_pages() {
         assert_eq!(Pages::holding(102_160_300), Pages::new(7));
         assert_eq!(Pages::within(23_085_449_216), Pages::new(1376));
+    }
+
+    #[test]
+    fn a_page_range_has_pages_and_ends_within_16_bits() {
+        assert_eq!(PageRange::new(3, 0), None);
+        assert_eq!(PageRange::new(u16::MAX, 2), None);
+        let last = PageRange::new(u16::MAX, 1).expect("the last page");
+        assert!(!last.is_whole() && PageRange::default().is_whole());
+        assert_eq!((last.first(), last.count()), (u16::MAX, 1));
     }
 
     #[test]

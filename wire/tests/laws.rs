@@ -27,6 +27,7 @@ proptest! {
         infers in vec(words::infer_request(), 0..8),
         loads in vec(words::load_request(), 0..3),
         lists in vec(any::<u64>().prop_map(RequestId::new), 0..3),
+        unloads in vec(words::unload_request(), 0..3),
     ) {
         let mut encoder = RequestsEncoder::new();
         for request in &infers {
@@ -38,7 +39,11 @@ proptest! {
         for &id in &lists {
             encoder.list(id);
         }
-        prop_assert_eq!(encoder.is_empty(), infers.len() + loads.len() + lists.len() == 0);
+        for unload in &unloads {
+            encoder.unload(unload);
+        }
+        let messages = infers.len() + loads.len() + lists.len() + unloads.len();
+        prop_assert_eq!(encoder.is_empty(), messages == 0);
         let frame = Frame::of(FrameKind::Requests, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
         let read = Requests::decode(&frame.header, frame.body_len(), &LIMITS).unwrap();
@@ -47,7 +52,7 @@ proptest! {
             prop_assert_eq!(&frame.body[range], payload(sent.input.len));
         }
         prop_assert_eq!(read.infers().count(), infers.len());
-        prop_assert_eq!((read.loads, read.lists), (loads, lists));
+        prop_assert_eq!((read.loads, read.lists, read.unloads), (loads, lists, unloads));
     }
 
     #[test]
@@ -56,6 +61,7 @@ proptest! {
         loads in vec(words::load_response(), 0..3),
         listings in vec(words::listing(), 0..3),
         credits in option::of(words::credits()),
+        unloads in vec(words::unload_response(), 0..3),
     ) {
         let mut encoder = ResponsesEncoder::new();
         for response in &infers {
@@ -66,6 +72,9 @@ proptest! {
         }
         for Listing { id, status, models } in &listings {
             encoder.listing(*id, *status, models);
+        }
+        for unload in &unloads {
+            encoder.unload(unload);
         }
         if let Some(credits) = credits {
             encoder.credits(credits);
@@ -79,7 +88,7 @@ proptest! {
         }
         prop_assert_eq!(read.infers().count(), infers.len());
         prop_assert_eq!((read.loads, read.listings), (loads, listings));
-        prop_assert_eq!(read.credits, credits);
+        prop_assert_eq!((read.credits, read.unloads), (credits, unloads));
     }
 
     #[test]
@@ -88,6 +97,7 @@ proptest! {
         loads in vec(words::load_model(), 0..3),
         cancels in vec(words::action_id(), 0..3),
         queries in vec(words::action_id(), 0..3),
+        unloads in vec(words::unload_model(), 0..3),
     ) {
         let mut encoder = ActionsEncoder::new();
         for (action, sizes, encoding) in &actions {
@@ -104,6 +114,9 @@ proptest! {
         }
         for &id in &queries {
             encoder.query_state(id);
+        }
+        for unload in &unloads {
+            encoder.unload_model(unload);
         }
         let frame = Frame::of(FrameKind::Actions, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
@@ -126,6 +139,7 @@ proptest! {
         loaded in vec(words::model_loaded(), 0..3),
         replies in vec((words::action_id(), any::<bool>()), 0..3),
         states in vec((words::action_id(), words::worker_state()), 0..2),
+        unloaded in vec(words::model_unloaded(), 0..3),
     ) {
         let mut encoder = ResultsEncoder::new();
         for result in &results {
@@ -140,6 +154,9 @@ proptest! {
         for (query, state) in &states {
             encoder.state(*query, state);
         }
+        for unloaded in &unloaded {
+            encoder.model_unloaded(unloaded);
+        }
         let frame = Frame::of(FrameKind::Results, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
         let read = Results::decode(&frame.header, frame.body_len(), &LIMITS).unwrap();
@@ -149,7 +166,7 @@ proptest! {
         }
         prop_assert_eq!(read.results().count(), results.len());
         prop_assert_eq!((read.loaded, read.states), (loaded, states));
-        prop_assert_eq!(read.cancel_replies, replies);
+        prop_assert_eq!((read.cancel_replies, read.unloaded), (replies, unloaded));
     }
 
     #[test]
@@ -246,6 +263,7 @@ fn the_golden_bytes_stay_as_they_are() {
         last_applied: 11,
         credits: Credits { requests: 12, bytes: 13 },
         cores: 14,
+        core: 15,
         token: "key".to_owned(),
         refusal: String::new(),
     };
@@ -319,9 +337,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 const LIMITS: Limits = Limits { header: 4 << 20, body: 256 << 20 };
-const GOLDEN_PREAMBLE: &str = "434c4b5701010000700000000000000018171615141312112423222134333231";
+const GOLDEN_PREAMBLE: &str = "434c4b5702010000700000000000000018171615141312112423222134333231";
 const GOLDEN_HELLO: &str = concat!(
-    "200000000000000018004000060007003000380008000c001000240028002c001800000000000202",
-    "0a0000000b0000000d000000000000000c00000000000000000000000e0000002000000014000000",
+    "2000000000001a004000060007003000380008000c0010002000240028002c001a00000000000202",
+    "0a0000000b0000000d000000000000000c000000000000000e00000024000000180000000f000000",
     "080706050403020109000000000000000000000000000000030000006b657900",
 );

@@ -23,6 +23,10 @@ pub(crate) fn admit(
     if action.window.earliest > action.window.latest {
         return Err(Status::INVALID_ACTION);
     }
+    if !action.pages.is_whole() {
+        // A part of a model cannot be loaded or evicted.
+        return Err(Status::INVALID_ACTION);
+    }
     let Some(profile) = profile else { return Err(unknown_model(action.kind)) };
     let mut task = Task { action, received, inputs, pages: Pages::ZERO, io_bytes: 0 };
     match action.kind {

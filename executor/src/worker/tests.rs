@@ -1,6 +1,8 @@
 //! Tasks for the unit tests of this crate; the worker itself is tested in `tests/`.
 
-use clockwork_wire::{Action, ActionId, ActionKind, GpuId, ModelId, Nanos, Pages, Span, Window};
+use clockwork_wire::{
+    Action, ActionId, ActionKind, GpuId, ModelId, Nanos, PageRange, Pages, Span, Window,
+};
 
 use super::Task;
 use crate::Inputs;
@@ -14,6 +16,7 @@ pub(crate) fn task(counter: u64, earliest: u64) -> Task {
         gpu: GpuId::new(0),
         window: Window::new(Nanos::new(earliest), Nanos::MAX),
         expected: Span::ZERO,
+        pages: PageRange::WHOLE,
     };
     let inputs = Inputs::default();
     Task { action, received: Nanos::ZERO, inputs, pages: Pages::ZERO, io_bytes: 0 }

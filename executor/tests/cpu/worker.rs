@@ -8,8 +8,8 @@ use clockwork_executor::cpu::{CpuDevice, Host};
 use clockwork_executor::zoo::Library;
 use clockwork_executor::{DeviceSpec, Input, Inputs, Output, Worker, WorkerConfig};
 use clockwork_wire::{
-    Action, ActionId, ActionKind, BatchSize, Encoding, GpuId, LoadModel, ModelId, Nanos, Pages,
-    Payload, Span, Status, Window,
+    Action, ActionId, ActionKind, BatchSize, Encoding, GpuId, LoadModel, ModelId, Nanos, PageRange,
+    Pages, Payload, Span, Status, Window,
 };
 
 const NOW: Nanos = Nanos::new(1_000_000_000);
@@ -73,6 +73,7 @@ impl Driver {
             gpu: GpuId::new(0),
             window: Window::ALWAYS,
             expected: Span::ZERO,
+            pages: PageRange::WHOLE,
         };
         self.worker.handle(NOW, Input::Action { action, inputs });
     }

@@ -8,7 +8,7 @@ use clockwork_executor::{
 };
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchProfile, BatchSize, GpuId, LoadModel, ModelId,
-    ModelProfile, Nanos, PAGE_BYTES, Pages, Payload, Span, Status, Window,
+    ModelProfile, Nanos, PAGE_BYTES, PageRange, Pages, Payload, Span, Status, Window,
 };
 
 /// Bytes of one input and of one output of every model here.
@@ -121,6 +121,7 @@ impl Rig {
             gpu: GpuId::new(0),
             window,
             expected: Span::ZERO,
+            pages: PageRange::WHOLE,
         }
     }
 

@@ -1,7 +1,7 @@
 //! When an action may start.
 
 use clockwork_executor::{Input, Inputs, Output, Worker, WorkerConfig};
-use clockwork_wire::{Action, ActionId, ActionKind, GpuId, ModelId, Status, Window};
+use clockwork_wire::{Action, ActionId, ActionKind, GpuId, ModelId, PageRange, Status, Window};
 
 use crate::rig::{EXEC, INFER, LOAD, Rig, at, batch, from_to, zeros};
 
@@ -206,7 +206,8 @@ fn inputs_that_do_not_fit_are_refused_on_arrival() {
     let gpu = GpuId::new(0);
     let model = ModelId::new(0);
     let (window, expected) = (from_to(900, 999), clockwork_wire::Span::ZERO);
-    let action = Action { id, kind: INFER, model, gpu, window, expected };
+    let pages = PageRange::WHOLE;
+    let action = Action { id, kind: INFER, model, gpu, window, expected, pages };
     let inputs = Inputs { body: vec![0; 9].into(), sizes: vec![9], ..Inputs::default() };
     rig.handle(Input::Action { action, inputs });
     assert_eq!(rig.one(rig.now).status, Status::BAD_INPUT_SIZE);

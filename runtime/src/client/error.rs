@@ -1,7 +1,7 @@
 //! Why a client ends without having done its work.
 
-use clockwork_wire::Status;
 use clockwork_wire::codec::NAME_MAX;
+use clockwork_wire::{ModelId, Status};
 
 /// Why a client ends without having done its work.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,18 @@ pub enum ClientError {
         /// The model.
         name: String,
         /// How many copies were asked for.
+        copies: u32,
+        /// The controller's answer.
+        status: Status,
+        /// The controller's words.
+        message: String,
+    },
+    /// The controller did not remove models.
+    #[error("cannot unload {copies} models from {first} on: status {status}: {message}")]
+    Unload {
+        /// The first model.
+        first: ModelId,
+        /// How many.
         copies: u32,
         /// The controller's answer.
         status: Status,

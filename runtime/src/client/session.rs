@@ -6,8 +6,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use clockwork_config::NetworkConfig;
 use clockwork_wire::codec::{Listing, NAME_MAX};
 use clockwork_wire::{
-    Credits, InferRequest, InferResponse, LoadRequest, LoadResponse, Nanos, Payload, RequestId,
-    Role, SessionId, Span, Status, UserId,
+    Credits, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId, Nanos, Payload,
+    RequestId, Role, SessionId, Span, Status, UnloadRequest, UnloadResponse, UserId,
 };
 
 use super::ClientError;
@@ -48,6 +48,7 @@ pub struct Answered {
 /// What an answer to a load or a list was.
 enum Reply {
     Load(LoadResponse),
+    Unload(UnloadResponse),
     List(Listing),
 }
 
@@ -142,7 +143,36 @@ impl Session {
                 Reply::Load(response) if response.id == id => {
                     return checked(name, copies, response);
                 }
-                Reply::Load(_) | Reply::List(_) => {}
+                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => {}
+            }
+        }
+    }
+
+    /// Has `copies` models from `first` on removed, and waits until no worker has them any more.
+    /// Their requests that wait are answered with [`Status::UNKNOWN_MODEL`]; those that run are
+    /// answered as ever.
+    ///
+    /// # Errors
+    /// If the controller cannot, because there are no such models for example, or is lost.
+    pub async fn unload(
+        &mut self,
+        first: ModelId,
+        copies: u32,
+        user: UserId,
+    ) -> Result<(), ClientError> {
+        let id = self.next_id();
+        self.ask(Ask::Unload(UnloadRequest { id, user, model: first, copies }));
+        loop {
+            match self.reply().await? {
+                Reply::Unload(UnloadResponse { id: answered, status, message })
+                    if answered == id =>
+                {
+                    if status.is_ok() {
+                        return Ok(());
+                    }
+                    return Err(ClientError::Unload { first, copies, status, message });
+                }
+                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => {}
             }
         }
     }
@@ -157,7 +187,7 @@ impl Session {
         loop {
             match self.reply().await? {
                 Reply::List(listing) if listing.id == id => return Ok(listing),
-                Reply::Load(_) | Reply::List(_) => {}
+                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => {}
             }
         }
     }
@@ -277,6 +307,7 @@ impl Session {
                 None
             }
             Answer::Load(response) => Some(Reply::Load(response)),
+            Answer::Unload(response) => Some(Reply::Unload(response)),
             Answer::Listing(listing) => Some(Reply::List(listing)),
             Answer::Credits(credits) => {
                 self.credits = credits;

@@ -3,7 +3,7 @@
 use clockwork_scheduler::{Order, Output as Decision, Request, Response};
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchSize, ClientId, Encoding, GpuId, InferRequest,
-    InferResponse, InputSpec, ModelId, Nanos, Payload, Span, Status, Window, WorkerId,
+    InferResponse, InputSpec, ModelId, Nanos, PageRange, Payload, Span, Status, Window, WorkerId,
 };
 
 use super::ledger::Entry;
@@ -237,4 +237,5 @@ const NOTHING: Action = Action {
     gpu: GpuId::new(0),
     window: Window::ALWAYS,
     expected: Span::ZERO,
+    pages: PageRange::WHOLE,
 };

@@ -2,7 +2,7 @@
 
 use clockwork_wire::{
     ActionId, ClientId, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
-    Nanos, Span, Status, WorkerId,
+    Nanos, Span, Status, UnloadRequest, UnloadResponse, WorkerId,
 };
 
 use super::catalog::{Group, Job};
@@ -32,6 +32,13 @@ impl Controller {
         let first = self.catalog.reserve(request.copies);
         let group = Group { first, copies: request.copies, name: request.name.clone() };
         self.begin_load(Some((client, request)), group, &workers);
+    }
+
+    /// A client wants models removed, which is not possible.
+    pub(super) fn unload_requested(&mut self, client: ClientId, request: UnloadRequest) {
+        let status = Status::INVALID_REQUEST;
+        let message = "this controller removes no models".to_owned();
+        self.answer(client, Answer::Unload(UnloadResponse { id: request.id, status, message }));
     }
 
     /// Orders a group of workers to load a model.

@@ -115,6 +115,9 @@ impl Controller {
             Input::Ask { client, ask: Ask::Load(request), .. } => {
                 self.load_requested(now, client, request);
             }
+            Input::Ask { client, ask: Ask::Unload(request), .. } => {
+                self.unload_requested(client, request);
+            }
             Input::Ask { client, ask: Ask::List(id), .. } => self.list(now, client, id),
             Input::WorkerUp(worker) => self.worker_up(worker),
             Input::WorkerDown(worker) => self.worker_down(now, worker),
@@ -131,7 +134,7 @@ impl Controller {
             Report::ModelLoaded(loaded) => self.loaded(now, worker, loaded),
             Report::State { state, .. } => self.state(now, worker, state),
             // Nothing here cancels actions yet: what is ordered is wanted.
-            Report::CancelReply { .. } => {}
+            Report::ModelUnloaded(_) | Report::CancelReply { .. } => {}
         }
     }
 

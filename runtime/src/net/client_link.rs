@@ -6,7 +6,7 @@ use clockwork_wire::codec::{
 };
 use clockwork_wire::{
     Credits, InferRequest, InferResponse, LoadRequest, LoadResponse, Nanos, Payload, RequestId,
-    Role,
+    Role, UnloadRequest, UnloadResponse,
 };
 
 use super::dialect::{Dialect, Ear, Parcel};
@@ -24,6 +24,8 @@ pub enum Ask<B> {
     },
     /// Copies of a model.
     Load(LoadRequest),
+    /// Models to be removed.
+    Unload(UnloadRequest),
     /// The list of models.
     List(RequestId),
 }
@@ -41,6 +43,8 @@ pub enum Answer<B> {
     },
     /// To [`Ask::Load`].
     Load(LoadResponse),
+    /// To [`Ask::Unload`].
+    Unload(UnloadResponse),
     /// To [`Ask::List`].
     Listing(Listing),
     /// What the client may have outstanding from now on.
@@ -74,6 +78,7 @@ impl Dialect for ClientSide {
                 return Some(apart(request.id, input));
             }
             Ask::Load(request) => encoder.load(&request),
+            Ask::Unload(request) => encoder.unload(&request),
             Ask::List(id) => encoder.list(id),
         }
         None
@@ -106,6 +111,7 @@ impl Dialect for ClientSide {
             }
         }
         frame.loads.into_iter().for_each(|response| ear.hear(Answer::Load(response)));
+        frame.unloads.into_iter().for_each(|response| ear.hear(Answer::Unload(response)));
         frame.listings.into_iter().for_each(|listing| ear.hear(Answer::Listing(listing)));
         Ok(())
     }
@@ -113,7 +119,10 @@ impl Dialect for ClientSide {
     fn with_body(message: Answer<Payload>, body: Payload) -> Answer<Payload> {
         match message {
             Answer::Infer { response, .. } => Answer::Infer { response, output: body },
-            other @ (Answer::Load(_) | Answer::Listing(_) | Answer::Credits(_)) => other,
+            other @ (Answer::Load(_)
+            | Answer::Unload(_)
+            | Answer::Listing(_)
+            | Answer::Credits(_)) => other,
         }
     }
 }
@@ -137,6 +146,7 @@ impl Dialect for ServiceSide {
                 return Some(apart(response.id, output));
             }
             Answer::Load(response) => encoder.load(&response),
+            Answer::Unload(response) => encoder.unload(&response),
             Answer::Listing(list) => encoder.listing(list.id, list.status, &list.models),
             Answer::Credits(credits) => encoder.credits(credits),
         }
@@ -169,6 +179,7 @@ impl Dialect for ServiceSide {
                 ear.wait(BodyId::Request(request.id), message);
             }
         }
+        frame.unloads.into_iter().for_each(|request| ear.hear(Ask::Unload(request)));
         frame.lists.into_iter().for_each(|id| ear.hear(Ask::List(id)));
         Ok(())
     }
@@ -176,7 +187,7 @@ impl Dialect for ServiceSide {
     fn with_body(message: Ask<Payload>, body: Payload) -> Ask<Payload> {
         match message {
             Ask::Infer { request, .. } => Ask::Infer { request, input: body },
-            other @ (Ask::Load(_) | Ask::List(_)) => other,
+            other @ (Ask::Load(_) | Ask::Unload(_) | Ask::List(_)) => other,
         }
     }
 }

@@ -129,6 +129,7 @@ pub fn hello(role: Role) -> Hello {
         last_applied: 0,
         credits: Credits::UNLIMITED,
         cores: 1,
+        core: 0,
         token: String::new(),
         refusal: String::new(),
     }

@@ -6,8 +6,8 @@ use clockwork_wire::codec::{
     is_inline,
 };
 use clockwork_wire::{
-    Action, ActionId, ActionKind, ActionResult, Encoding, LoadModel, ModelLoaded, Nanos, Payload,
-    Role, WorkerState,
+    Action, ActionId, ActionKind, ActionResult, Encoding, LoadModel, ModelLoaded, ModelUnloaded,
+    Nanos, Payload, Role, UnloadModel, WorkerState,
 };
 
 use super::client_link::body_len;
@@ -27,6 +27,8 @@ pub enum Command<I> {
         /// INFER: the inputs.
         inputs: I,
     },
+    /// Forget models.
+    UnloadModel(UnloadModel),
     /// Do not start this action.
     Cancel(ActionId),
     /// Say what state you are in; the answer names this id.
@@ -58,6 +60,8 @@ pub enum Report<B> {
     },
     /// The one result of a [`LoadModel`].
     ModelLoaded(ModelLoaded),
+    /// The one result of an [`UnloadModel`].
+    ModelUnloaded(ModelUnloaded),
     /// Answers a [`Command::Cancel`].
     CancelReply {
         /// The action.
@@ -94,6 +98,7 @@ impl Dialect for ControllerSide {
         match message {
             Command::LoadModel(load) => encoder.load_model(&load),
             Command::Action { action, inputs } => return encode_action(encoder, &action, inputs),
+            Command::UnloadModel(unload) => encoder.unload_model(&unload),
             Command::Cancel(id) => encoder.cancel(id),
             Command::Query(id) => encoder.query_state(id),
         }
@@ -127,6 +132,7 @@ impl Dialect for ControllerSide {
                 ear.wait(BodyId::Action(result.id), message);
             }
         }
+        frame.unloaded.into_iter().for_each(|u| ear.hear(Report::ModelUnloaded(u)));
         for (id, cancelled) in frame.cancel_replies {
             ear.hear(Report::CancelReply { id, cancelled });
         }
@@ -139,8 +145,10 @@ impl Dialect for ControllerSide {
     fn with_body(message: Report<Payload>, body: Payload) -> Report<Payload> {
         match message {
             Report::Result { result, .. } => Report::Result { result, output: body },
-            other
-            @ (Report::ModelLoaded(_) | Report::CancelReply { .. } | Report::State { .. }) => other,
+            other @ (Report::ModelLoaded(_)
+            | Report::ModelUnloaded(_)
+            | Report::CancelReply { .. }
+            | Report::State { .. }) => other,
         }
     }
 }
@@ -188,6 +196,7 @@ impl Dialect for WorkerSide {
                 return Some(Parcel { id, parts: vec![output], latest, send_by });
             }
             Report::ModelLoaded(loaded) => encoder.model_loaded(&loaded),
+            Report::ModelUnloaded(unloaded) => encoder.model_unloaded(&unloaded),
             Report::CancelReply { id, cancelled } => encoder.cancel_reply(id, cancelled),
             Report::State { query, state } => encoder.state(query, &state),
         }
@@ -226,6 +235,7 @@ impl Dialect for WorkerSide {
                 ear.hear(message);
             }
         }
+        frame.unloads.into_iter().for_each(|unload| ear.hear(Command::UnloadModel(unload)));
         frame.cancels.into_iter().for_each(|id| ear.hear(Command::Cancel(id)));
         frame.queries.into_iter().for_each(|id| ear.hear(Command::Query(id)));
         Ok(())
@@ -236,7 +246,10 @@ impl Dialect for WorkerSide {
             Command::Action { action, inputs } => {
                 Command::Action { action, inputs: Inputs { body, ..inputs } }
             }
-            other @ (Command::LoadModel(_) | Command::Cancel(_) | Command::Query(_)) => other,
+            other @ (Command::LoadModel(_)
+            | Command::UnloadModel(_)
+            | Command::Cancel(_)
+            | Command::Query(_)) => other,
         }
     }
 }

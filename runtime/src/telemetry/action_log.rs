@@ -158,7 +158,7 @@ impl WorkerTimes {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use clockwork_wire::{Action, ActionResult, BatchSize, Interval, Window};
+    use clockwork_wire::{Action, ActionResult, BatchSize, Interval, PageRange, Window};
 
     use super::*;
     use crate::telemetry::columns::header;
@@ -243,6 +243,7 @@ pub(super) mod tests {
             gpu: GpuId::new(3),
             window: Window::ALWAYS,
             expected: Span::new(40),
+            pages: PageRange::WHOLE,
         };
         let result = ActionResult {
             copy_input: interval(10, 11, 1),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use clockwork_executor::{Input, Inputs, Output, Worker, WorkerConfig};
 use clockwork_wire::{
-    Action, ActionId, ActionKind, ActionResult, ClockOffset, Nanos, Span, Status,
+    Action, ActionId, ActionKind, ActionResult, ClockOffset, ModelUnloaded, Nanos, Span, Status,
 };
 
 use super::console::Console;
@@ -120,6 +120,15 @@ impl Core {
                 self.worker.handle(now, Input::LoadModel(load));
             }
             Command::Action { action, inputs } => self.act(now, action, inputs),
+            Command::UnloadModel(unload) => {
+                let unloaded = ModelUnloaded {
+                    id: unload.id,
+                    status: Status::INVALID_ACTION,
+                    message: "this worker removes no models".to_owned(),
+                    model: unload.model,
+                };
+                self.hub.send(link, Report::ModelUnloaded(unloaded));
+            }
             Command::Cancel(id) => self.worker.handle(now, Input::Cancel { id }),
             Command::Query(query) => self.tell_state(now, link, query),
         }

@@ -9,7 +9,7 @@ use clockwork_runtime::rt::{self, Listener};
 use clockwork_wire::codec::BodyId;
 use clockwork_wire::{
     Action, ActionId, ActionKind, BatchSize, BootId, ClockOffset, GpuId, Hello, ModelId, Nanos,
-    Payload, Role, SessionId, Span, Window,
+    PageRange, Payload, Role, SessionId, Span, Window,
 };
 
 use crate::support::{Echo, End, client, infer, input, on_core};
@@ -173,6 +173,7 @@ fn action(counter: u64, batch: u16) -> Action {
         gpu: GpuId::new(0),
         window: Window::ALWAYS,
         expected: Span::from_millis(1),
+        pages: PageRange::WHOLE,
     }
 }
 

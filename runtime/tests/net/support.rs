@@ -11,7 +11,7 @@ use clockwork_runtime::net::{
 use clockwork_runtime::rt::{self, Listener, Options, Stream, Task, TurnBell};
 use clockwork_wire::codec::{Ping, encode_hello, encode_ping, stamp};
 use clockwork_wire::{
-    Hello, InferRequest, InferResponse, InputSpec, ModelId, Origin, Payload, RequestId, Role,
+    Hello, Home, InferRequest, InferResponse, InputSpec, ModelId, Origin, Payload, RequestId, Role,
     SessionId, Span, Status, UserId,
 };
 
@@ -123,6 +123,7 @@ async fn serve(end: End<ServiceSide>, ends: Rc<RefCell<Vec<String>>>) {
                     id: request.id,
                     status: Status::OK,
                     origin: Origin::Exact,
+                    home: Home::UNKNOWN,
                     model: request.model,
                     output_len: u32::try_from(input.len()).unwrap(),
                     arrival: received,

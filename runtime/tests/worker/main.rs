@@ -8,8 +8,8 @@ use clockwork_runtime::clock;
 use clockwork_runtime::net::{Batch, Command, HandshakeError, Part, Report};
 use clockwork_runtime::rt;
 use clockwork_wire::{
-    Action, ActionId, ActionKind, BatchSize, GpuId, LoadModel, ModelId, Nanos, Payload, Span,
-    Status, Window,
+    Action, ActionId, ActionKind, BatchSize, GpuId, LoadModel, ModelId, Nanos, PageRange, Payload,
+    Span, Status, Window,
 };
 
 use support::{Controller, Served, on_core};
@@ -37,6 +37,7 @@ fn action(counter: u64, kind: ActionKind, window: Window) -> Action {
         gpu: GpuId::new(0),
         window,
         expected: Span::from_millis(1),
+        pages: PageRange::WHOLE,
     }
 }
 

@@ -52,7 +52,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use clockwork_config::SchedulerConfig;
-use clockwork_wire::{Action, ActionId, ActionKind, ModelId, Nanos, Span, Status, Window};
+use clockwork_wire::{
+    Action, ActionId, ActionKind, ModelId, Nanos, PageRange, Span, Status, Window,
+};
 
 use crate::Scheduler;
 use crate::cluster::{Device, DeviceIndex, Model};
@@ -186,6 +188,7 @@ impl Infer5 {
             gpu: device.gpu,
             window: plan.window,
             expected: plan.expected,
+            pages: PageRange::WHOLE,
         };
         // An action without a window (EVICT) is due as soon as it arrives.
         let last_end = if plan.window == Window::ALWAYS { self.now } else { plan.window.latest };

@@ -13,7 +13,7 @@ use clockwork_wire::codec::{
     PREAMBLE_BYTES, Preamble, Requests, RequestsEncoder, Responses, ResponsesEncoder, Results,
     ResultsEncoder, body_prefix, decode_hello, decode_ping, encode_hello, encode_ping, is_inline,
 };
-use clockwork_wire::{BatchSize, ClockOffset};
+use clockwork_wire::{ActionKind, BatchSize, ClockOffset};
 
 pub mod seed;
 
@@ -79,10 +79,15 @@ pub fn requests(data: &[u8]) -> bool {
     for &id in &requests.lists {
         encoder.list(id);
     }
+    for unload in &requests.unloads {
+        assert!((1..=COPIES_MAX).contains(&unload.copies));
+        encoder.unload(unload);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Requests::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     assert!(again.infers().eq(requests.infers()));
     assert_eq!((again.loads, again.lists), (requests.loads, requests.lists));
+    assert_eq!(again.unloads, requests.unloads);
     true
 }
 
@@ -105,6 +110,9 @@ pub fn responses(data: &[u8]) -> bool {
         assert!(listing.models.iter().all(|model| model.name.len() <= NAME_MAX));
         encoder.listing(listing.id, listing.status, &listing.models);
     }
+    for unload in &responses.unloads {
+        encoder.unload(unload);
+    }
     if let Some(credits) = responses.credits {
         encoder.credits(credits);
     }
@@ -112,7 +120,7 @@ pub fn responses(data: &[u8]) -> bool {
     let again = Responses::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     assert!(again.infers().eq(responses.infers()));
     assert_eq!((again.loads, again.listings), (responses.loads, responses.listings));
-    assert_eq!(again.credits, responses.credits);
+    assert_eq!((again.credits, again.unloads), (responses.credits, responses.unloads));
     true
 }
 
@@ -126,6 +134,7 @@ pub fn actions(data: &[u8]) -> bool {
         let action = message.action.into_local(ClockOffset::SAME);
         assert!(action.window.earliest <= action.window.latest);
         assert!(action.kind.batch().get() <= BatchSize::LIMIT);
+        assert!(action.pages.is_whole() || !matches!(action.kind, ActionKind::Infer { .. }));
         let sizes: Vec<_> = message.sizes.clone().collect();
         assert!(message.sizes.total() <= LIMITS.body.into());
         let payload = walk.payload(message.sizes.total(), message.inline);
@@ -142,6 +151,10 @@ pub fn actions(data: &[u8]) -> bool {
     for &id in &actions.queries {
         encoder.query_state(id);
     }
+    for unload in &actions.unloads {
+        assert!((1..=COPIES_MAX).contains(&unload.copies));
+        encoder.unload_model(unload);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Actions::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     let all = |actions: &Actions<'_>| -> Vec<_> {
@@ -149,7 +162,7 @@ pub fn actions(data: &[u8]) -> bool {
     };
     assert_eq!(all(&again), all(&actions));
     assert_eq!((again.loads, again.cancels), (actions.loads, actions.cancels));
-    assert_eq!(again.queries, actions.queries);
+    assert_eq!((again.queries, again.unloads), (actions.queries, actions.unloads));
     true
 }
 
@@ -174,6 +187,9 @@ pub fn results(data: &[u8]) -> bool {
     for &(id, cancelled) in &results.cancel_replies {
         encoder.cancel_reply(id, cancelled);
     }
+    for unloaded in &results.unloaded {
+        encoder.model_unloaded(unloaded);
+    }
     for (query, state) in &results.states {
         assert!(state.models.is_sorted_by_key(|model| model.model));
         assert!(size_of_val(state.models.as_slice()) <= 4 << 20);
@@ -184,6 +200,7 @@ pub fn results(data: &[u8]) -> bool {
     assert!(again.results().eq(results.results()));
     assert_eq!((again.loaded, again.states), (results.loaded, results.states));
     assert_eq!(again.cancel_replies, results.cancel_replies);
+    assert_eq!(again.unloaded, results.unloaded);
     true
 }
 

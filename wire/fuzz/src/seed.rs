@@ -6,10 +6,11 @@ use clockwork_wire::codec::{
 };
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchProfile, BatchSize, BootId, Credits,
-    DeviceState, Encoding, GpuId, Hello, InferRequest, InferResponse, InputSpec, Interval,
+    DeviceState, Encoding, GpuId, Hello, Home, InferRequest, InferResponse, InputSpec, Interval,
     LinkKind, ListedModel, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
-    ModelProfile, Nanos, Origin, PAGE_BYTES, Pages, RequestId, Role, SessionId, Span, Status,
-    UserId, Window, WorkerState,
+    ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, RequestId, Role,
+    SessionId, Span, Status, UnloadModel, UnloadRequest, UnloadResponse, UserId, Window,
+    WorkerState,
 };
 
 /// Preambles.
@@ -52,6 +53,8 @@ pub fn requests() -> Vec<Vec<u8>> {
     encoder.infer(&InferRequest { input: bulk, ..request }, &[]);
     let name = "resnet50_v2".to_owned();
     encoder.load(&LoadRequest { id: RequestId::new(4), user: UserId::new(2), name, copies: 5 });
+    let (user, model) = (UserId::new(2), ModelId::new(3));
+    encoder.unload(&UnloadRequest { id: RequestId::new(6), user, model, copies: 5 });
     encoder.list(RequestId::new(5));
     vec![empty, frame(|out| encoder.finish(out))]
 }
@@ -64,6 +67,7 @@ pub fn responses() -> Vec<Vec<u8>> {
         id: RequestId::new(1),
         status: Status::LATE,
         origin: Origin::Approximate,
+        home: Home::of(2),
         model: ModelId::new(3),
         output_len: 4,
         arrival: Nanos::new(10),
@@ -73,6 +77,7 @@ pub fn responses() -> Vec<Vec<u8>> {
     encoder.load(&LoadResponse { copies: 1, message: "fine".to_owned(), ..Default::default() });
     let model = ListedModel { name: "digits".to_owned(), ..ListedModel::default() };
     encoder.listing(RequestId::new(5), Status::OK, &[model.clone(), model]);
+    encoder.unload(&UnloadResponse { message: "no such model".to_owned(), ..Default::default() });
     encoder.credits(Credits::UNLIMITED);
     vec![empty, frame(|out| encoder.finish(out))]
 }
@@ -88,11 +93,13 @@ pub fn actions() -> Vec<Vec<u8>> {
         gpu: GpuId::new(1),
         window: Window::new(Nanos::new(10), Nanos::new(20)),
         expected: Span::from_millis(8),
+        pages: PageRange::WHOLE,
     };
     encoder.action(&load, &[], Encoding::Raw, []);
     let infer = Action { kind: ActionKind::Infer { batch: two() }, ..load };
     encoder.action(&infer, &[2, 1], Encoding::Lz4, [&[1, 2][..], &[3]]);
-    encoder.action(&Action { kind: ActionKind::Evict, ..load }, &[], Encoding::Raw, []);
+    let pages = PageRange::new(2, 3).expect("three pages");
+    encoder.action(&Action { kind: ActionKind::Evict, pages, ..load }, &[], Encoding::Raw, []);
     encoder.load_model(&LoadModel {
         id: ID,
         model: ModelId::new(3),
@@ -101,6 +108,7 @@ pub fn actions() -> Vec<Vec<u8>> {
         max_batch: two(),
         max_exec: Span::from_millis(250),
     });
+    encoder.unload_model(&UnloadModel { id: ID, model: ModelId::new(3), copies: 2 });
     encoder.cancel(ID);
     encoder.query_state(ID);
     vec![empty, frame(|out| encoder.finish(out))]
@@ -136,6 +144,8 @@ pub fn results() -> Vec<Vec<u8>> {
         profile: Some(profile()),
         duration: Span::from_millis(30),
     });
+    let (status, message) = (Status::UNKNOWN_MODEL, "no such model".to_owned());
+    encoder.model_unloaded(&ModelUnloaded { id: ID, status, message, model: ModelId::new(9) });
     encoder.cancel_reply(ID, true);
     encoder.state(ID, &state());
     vec![empty, frame(|out| encoder.finish(out))]
@@ -151,6 +161,7 @@ fn hello_frame() -> Vec<u8> {
         last_applied: 4,
         credits: Credits::UNLIMITED,
         cores: 5,
+        core: 6,
         token: "secret".to_owned(),
         refusal: "busy".to_owned(),
     };

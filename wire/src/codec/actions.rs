@@ -7,11 +7,12 @@ use flatbuffers::{Vector, WIPOffset};
 use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
 use super::generated as fb;
 use super::word::{
-    action_id, batch, copies, encoding, kind, put_action_id, put_batch, put_encoding,
+    action_id, batch, copies, encoding, kind, pages, put_action_id, put_batch, put_encoding,
 };
 use super::{DecodeError, FrameKind, Limits, NAME_MAX, check};
 use crate::{
-    Action, ActionId, ActionKind, Encoding, Foreign, GpuId, LoadModel, ModelId, Nanos, Span, Window,
+    Action, ActionId, ActionKind, Encoding, Foreign, GpuId, LoadModel, ModelId, Nanos, Span,
+    UnloadModel, Window,
 };
 
 /// Collects a turn's actions for one worker into one frame.
@@ -23,6 +24,7 @@ pub struct ActionsEncoder {
     loads: Vec<WIPOffset<fb::LoadModel<'static>>>,
     cancels: Vec<fb::ActionId>,
     queries: Vec<fb::ActionId>,
+    unloads: Vec<WIPOffset<fb::UnloadModel<'static>>>,
 }
 
 impl Default for ActionsEncoder {
@@ -41,6 +43,7 @@ impl ActionsEncoder {
             loads: Vec::new(),
             cancels: Vec::new(),
             queries: Vec::new(),
+            unloads: Vec::new(),
         }
     }
 
@@ -69,6 +72,8 @@ impl ActionsEncoder {
         raw.set_batch(put_batch(action.kind));
         raw.set_kind(action.kind.number());
         raw.set_encoding(put_encoding(encoding));
+        raw.set_first_page(action.pages.first());
+        raw.set_page_count(action.pages.count());
         debug_assert!(read(&raw).is_ok(), "{action:?} is within its bounds");
         self.actions.push(raw);
         self.sizes.extend_from_slice(sizes);
@@ -95,6 +100,16 @@ impl ActionsEncoder {
         ));
     }
 
+    /// Adds an order to forget models.
+    pub fn unload_model(&mut self, unload: &UnloadModel) {
+        let args = fb::UnloadModelArgs {
+            id: Some(&put_action_id(unload.id)),
+            model: unload.model.get(),
+            copies: unload.copies,
+        };
+        self.unloads.push(fb::UnloadModel::create(&mut self.frame.builder, &args));
+    }
+
     /// Adds a question for the worker's state, whose answer names `id`.
     pub fn query_state(&mut self, id: ActionId) {
         self.queries.push(put_action_id(id));
@@ -109,6 +124,7 @@ impl ActionsEncoder {
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
             && self.loads.is_empty()
+            && self.unloads.is_empty()
             && self.cancels.is_empty()
             && self.queries.is_empty()
     }
@@ -128,20 +144,23 @@ impl ActionsEncoder {
             loads: self.frame.vector(&mut self.loads),
             cancels: self.frame.vector(&mut self.cancels),
             queries: self.frame.vector(&mut self.queries),
+            unloads: self.frame.vector(&mut self.unloads),
         };
         let root = fb::Actions::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
     }
 }
 
-/// The actions of one frame, checked. The order in which they count: loads, actions, cancels,
-/// queries.
+/// The actions of one frame, checked. The order in which they count: loads, actions, unloads,
+/// cancels, queries.
 #[derive(Debug)]
 pub struct Actions<'a> {
     raw: Option<Vector<'a, fb::Action>>,
     sizes: Sizes<'a>,
     /// Orders to make models servable.
     pub loads: Vec<LoadModel>,
+    /// Orders to forget models.
+    pub unloads: Vec<UnloadModel>,
     /// Actions to cancel if that is still possible.
     pub cancels: Vec<ActionId>,
     /// Questions for the state; the answer names the id.
@@ -187,6 +206,7 @@ impl<'a> Actions<'a> {
             raw: raw.actions(),
             sizes,
             loads: raw.loads().into_iter().flatten().map(load).collect::<Result<_, _>>()?,
+            unloads: raw.unloads().into_iter().flatten().map(unload).collect::<Result<_, _>>()?,
             cancels: raw.cancels().into_iter().flatten().map(action_id).collect(),
             queries: raw.queries().into_iter().flatten().map(action_id).collect(),
         })
@@ -264,6 +284,7 @@ fn read(raw: &fb::Action) -> Result<(Action, Encoding), DecodeError> {
         gpu: GpuId::new(raw.gpu()),
         window: Window::new(Nanos::new(raw.earliest()), Nanos::new(raw.latest())),
         expected: Span::new(raw.expected()),
+        pages: pages(kind, raw.first_page(), raw.page_count())?,
     };
     Ok((action, encoding))
 }
@@ -278,4 +299,9 @@ fn load(raw: fb::LoadModel<'_>) -> Result<LoadModel, DecodeError> {
         max_batch: batch("load_model.max_batch", raw.max_batch())?,
         max_exec: Span::new(raw.max_exec()),
     })
+}
+
+fn unload(raw: fb::UnloadModel<'_>) -> Result<UnloadModel, DecodeError> {
+    let (id, model) = (action_id(raw.id()), ModelId::new(raw.model()));
+    Ok(UnloadModel { id, model, copies: copies("unload_model.copies", model, raw.copies(), 1)? })
 }

@@ -28,6 +28,7 @@ pub fn encode_hello(hello: &Hello, out: &mut Vec<u8>) {
             cores: hello.cores,
             token: Some(token),
             refusal: Some(refusal),
+            core: hello.core,
         },
     );
     frame.finish(root, out);
@@ -49,6 +50,7 @@ pub fn decode_hello(header: &[u8], body_len: u32, limits: &Limits) -> Result<Hel
         last_applied: raw.last_applied(),
         credits: credits(raw.credits()),
         cores: raw.cores(),
+        core: raw.core(),
         token: check::name("hello.token length", raw.token())?,
         refusal: check::message("hello.refusal length", raw.refusal())?,
     })

@@ -87,5 +87,8 @@ pub const MESSAGE_MAX: usize = 1024;
 /// The most copies of a model that one message makes or reports.
 pub const COPIES_MAX: u32 = 65_536;
 
+/// The longest run of equal models in a state or a listing: [`COPIES_MAX`] as a length.
+const RUN_MAX: usize = 65_536;
+
 #[cfg(test)]
 mod tests;

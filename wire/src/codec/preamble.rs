@@ -19,7 +19,7 @@ use crate::{Foreign, Nanos};
 pub const PREAMBLE_BYTES: usize = 32;
 
 /// The protocol version. Frames of another version are refused.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// What a frame's header is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,11 @@ use flatbuffers::{Vector, WIPOffset};
 
 use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
 use super::generated as fb;
-use super::word::{encoding, put_encoding};
+use super::word::{copies, encoding, put_encoding};
 use super::{COPIES_MAX, DecodeError, FrameKind, Limits, NAME_MAX, check};
-use crate::{InferRequest, InputSpec, LoadRequest, ModelId, RequestId, Span, UserId};
+use crate::{
+    InferRequest, InputSpec, LoadRequest, ModelId, RequestId, Span, UnloadRequest, UserId,
+};
 
 /// Collects a turn's requests into one frame.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub struct RequestsEncoder {
     infers: Vec<fb::InferRequest>,
     loads: Vec<WIPOffset<fb::LoadRequest<'static>>>,
     lists: Vec<u64>,
+    unloads: Vec<WIPOffset<fb::UnloadRequest<'static>>>,
 }
 
 impl Default for RequestsEncoder {
@@ -33,6 +36,7 @@ impl RequestsEncoder {
             infers: Vec::new(),
             loads: Vec::new(),
             lists: Vec::new(),
+            unloads: Vec::new(),
         }
     }
 
@@ -74,6 +78,17 @@ impl RequestsEncoder {
         ));
     }
 
+    /// Adds a request for models to be removed.
+    pub fn unload(&mut self, request: &UnloadRequest) {
+        let args = fb::UnloadRequestArgs {
+            id: request.id.get(),
+            user: request.user.get(),
+            model: request.model.get(),
+            copies: request.copies,
+        };
+        self.unloads.push(fb::UnloadRequest::create(&mut self.frame.builder, &args));
+    }
+
     /// Adds a request for the list of models.
     pub fn list(&mut self, id: RequestId) {
         self.lists.push(id.get());
@@ -81,7 +96,10 @@ impl RequestsEncoder {
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.infers.is_empty() && self.loads.is_empty() && self.lists.is_empty()
+        self.infers.is_empty()
+            && self.loads.is_empty()
+            && self.unloads.is_empty()
+            && self.lists.is_empty()
     }
 
     /// Whether the frame should be finished before more is added, so that it stays within the
@@ -97,13 +115,15 @@ impl RequestsEncoder {
             infers: self.frame.vector(&mut self.infers),
             loads: self.frame.vector(&mut self.loads),
             lists: self.frame.vector(&mut self.lists),
+            unloads: self.frame.vector(&mut self.unloads),
         };
         let root = fb::Requests::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
     }
 }
 
-/// The requests of one frame, checked. The order in which they count: loads, infers, lists.
+/// The requests of one frame, checked. The order in which they count: loads, infers,
+/// unloads, lists.
 #[derive(Debug)]
 pub struct Requests<'a> {
     infers: Option<Vector<'a, fb::InferRequest>>,
@@ -111,6 +131,8 @@ pub struct Requests<'a> {
     pub loads: Vec<LoadRequest>,
     /// Requests for the list of models.
     pub lists: Vec<RequestId>,
+    /// Requests for models to be removed.
+    pub unloads: Vec<UnloadRequest>,
 }
 
 impl<'a> Requests<'a> {
@@ -132,6 +154,7 @@ impl<'a> Requests<'a> {
             infers: raw.infers(),
             loads: raw.loads().into_iter().flatten().map(load).collect::<Result<_, _>>()?,
             lists: raw.lists().into_iter().flatten().map(RequestId::new).collect(),
+            unloads: raw.unloads().into_iter().flatten().map(unload).collect::<Result<_, _>>()?,
         })
     }
 
@@ -173,5 +196,15 @@ fn load(raw: fb::LoadRequest<'_>) -> Result<LoadRequest, DecodeError> {
         user: UserId::new(raw.user()),
         name: check::name("load_request.name length", raw.name())?,
         copies: raw.copies(),
+    })
+}
+
+fn unload(raw: fb::UnloadRequest<'_>) -> Result<UnloadRequest, DecodeError> {
+    let model = ModelId::new(raw.model());
+    Ok(UnloadRequest {
+        id: RequestId::new(raw.id()),
+        user: UserId::new(raw.user()),
+        model,
+        copies: copies("unload_request.copies", model, raw.copies(), 1)?,
     })
 }

@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use flatbuffers::{Vector, WIPOffset};
+use flatbuffers::{FlatBufferBuilder, Vector, WIPOffset};
 
 use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
 use super::generated as fb;
 use super::word::{copies, credits, put_credits};
-use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, NAME_MAX, check};
+use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, NAME_MAX, RUN_MAX, check};
 use crate::{
-    Credits, Foreign, InferResponse, ListedModel, LoadResponse, ModelId, Nanos, Origin, RequestId,
-    Status,
+    Credits, Foreign, Home, InferResponse, ListedModel, LoadResponse, ModelId, Nanos, Origin,
+    RequestId, Status, UnloadResponse,
 };
 
 /// Collects a turn's responses into one frame.
@@ -20,6 +20,7 @@ pub struct ResponsesEncoder {
     infers: Vec<fb::InferResponse>,
     loads: Vec<WIPOffset<fb::LoadResponse<'static>>>,
     listings: Vec<WIPOffset<fb::Listing<'static>>>,
+    unloads: Vec<WIPOffset<fb::UnloadResponse<'static>>>,
     credits: Option<fb::Credits>,
 }
 
@@ -37,6 +38,7 @@ impl ResponsesEncoder {
             infers: Vec::new(),
             loads: Vec::new(),
             listings: Vec::new(),
+            unloads: Vec::new(),
             credits: None,
         }
     }
@@ -55,6 +57,7 @@ impl ResponsesEncoder {
         raw.set_model(response.model.get());
         raw.set_output_len(response.output_len);
         raw.set_status(response.status.get());
+        raw.set_home(response.home.to_wire());
         raw.set_origin(put_origin(response.origin));
         debug_assert!(infer(&raw).is_ok(), "{response:?} is within its bounds");
         self.infers.push(raw);
@@ -79,25 +82,24 @@ impl ResponsesEncoder {
         ));
     }
 
+    /// Adds the response to a request for models to be removed. A long message is cut to
+    /// [`MESSAGE_MAX`].
+    pub fn unload(&mut self, response: &UnloadResponse) {
+        let builder = &mut self.frame.builder;
+        let message = Some(builder.create_string(check::cut(&response.message, MESSAGE_MAX)));
+        let (id, status) = (response.id.get(), response.status.get());
+        let args = fb::UnloadResponseArgs { id, status, message };
+        self.unloads.push(fb::UnloadResponse::create(builder, &args));
+    }
+
     /// Adds the list of models.
     ///
     /// # Panics
     /// If a name is longer than [`NAME_MAX`].
     pub fn listing(&mut self, id: RequestId, status: Status, models: &[ListedModel]) {
         let builder = &mut self.frame.builder;
-        let models: Vec<_> = models
-            .iter()
-            .map(|model| {
-                assert!(model.name.len() <= NAME_MAX, "a name has at most {NAME_MAX} bytes");
-                let args = fb::ListedModelArgs {
-                    model: model.model.get(),
-                    name: Some(builder.create_string(&model.name)),
-                    input_size: model.input_size,
-                    output_size: model.output_size,
-                };
-                fb::ListedModel::create(builder, &args)
-            })
-            .collect();
+        let runs = models.chunk_by(follows).flat_map(|run| run.chunks(RUN_MAX));
+        let models: Vec<_> = runs.map(|run| put_run(builder, run)).collect();
         let models = Some(builder.create_vector(&models));
         let args = fb::ListingArgs { id: id.get(), status: status.get(), models };
         self.listings.push(fb::Listing::create(builder, &args));
@@ -113,6 +115,7 @@ impl ResponsesEncoder {
         self.infers.is_empty()
             && self.loads.is_empty()
             && self.listings.is_empty()
+            && self.unloads.is_empty()
             && self.credits.is_none()
     }
 
@@ -130,6 +133,7 @@ impl ResponsesEncoder {
             loads: self.frame.vector(&mut self.loads),
             listings: self.frame.vector(&mut self.listings),
             credits: credits.as_ref(),
+            unloads: self.frame.vector(&mut self.unloads),
         };
         let root = fb::Responses::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
@@ -155,6 +159,8 @@ pub struct Responses<'a> {
     pub loads: Vec<LoadResponse>,
     /// Lists of models.
     pub listings: Vec<Listing>,
+    /// Responses to requests for models to be removed.
+    pub unloads: Vec<UnloadResponse>,
     /// What may be outstanding from now on; `None` if nothing changes.
     pub credits: Option<Credits>,
 }
@@ -167,7 +173,7 @@ impl<'a> Responses<'a> {
     /// `body_len` bytes together.
     pub fn decode(header: &'a [u8], body_len: u32, limits: &Limits) -> Result<Self, DecodeError> {
         let raw = limits.root::<fb::Responses<'_>>(FrameKind::Responses, header)?;
-        let mut inline = InlineCursor::default();
+        let (mut inline, mut expanded) = (InlineCursor::default(), 0);
         for raw in raw.infers().into_iter().flatten() {
             let len = infer(raw)?.output_len.into();
             check::length("infer_response.output_len", len, limits.body)?;
@@ -181,8 +187,9 @@ impl<'a> Responses<'a> {
                 .listings()
                 .into_iter()
                 .flatten()
-                .map(listing)
+                .map(|raw| listing(raw, limits.body, &mut expanded))
                 .collect::<Result<_, _>>()?,
+            unloads: raw.unloads().into_iter().flatten().map(unload).collect::<Result<_, _>>()?,
             credits: raw.credits().map(credits),
         })
     }
@@ -204,6 +211,7 @@ fn infer(raw: &fb::InferResponse) -> Result<InferResponse, DecodeError> {
         id: RequestId::new(raw.id()),
         status: Status::new(raw.status()),
         origin: origin(raw.origin())?,
+        home: Home::from_wire(raw.home()),
         model: ModelId::new(raw.model()),
         output_len: raw.output_len(),
         arrival: Nanos::new(raw.arrival()),
@@ -224,20 +232,52 @@ fn load(raw: fb::LoadResponse<'_>) -> Result<LoadResponse, DecodeError> {
     })
 }
 
-fn listing(raw: fb::Listing<'_>) -> Result<Listing, DecodeError> {
-    let models = raw.models().into_iter().flatten().map(|model| {
-        Ok(ListedModel {
-            model: ModelId::new(model.model()),
-            name: check::name("listed_model.name length", model.name())?,
-            input_size: model.input_size(),
-            output_size: model.output_size(),
-        })
-    });
-    Ok(Listing {
+fn unload(raw: fb::UnloadResponse<'_>) -> Result<UnloadResponse, DecodeError> {
+    Ok(UnloadResponse {
         id: RequestId::new(raw.id()),
         status: Status::new(raw.status()),
-        models: models.collect::<Result<_, _>>()?,
+        message: check::message("unload_response.message length", raw.message())?,
     })
+}
+
+fn follows(a: &ListedModel, b: &ListedModel) -> bool {
+    let next = a.model.get().checked_add(1) == Some(b.model.get());
+    next && (a.input_size, a.output_size) == (b.input_size, b.output_size) && a.name == b.name
+}
+
+fn put_run(
+    builder: &mut FlatBufferBuilder<'static>,
+    run: &[ListedModel],
+) -> WIPOffset<fb::ListedModels<'static>> {
+    let first = &run[0];
+    assert!(first.name.len() <= NAME_MAX, "a name has at most {NAME_MAX} bytes");
+    let args = fb::ListedModelsArgs {
+        model: first.model.get(),
+        copies: u32::try_from(run.len()).expect("ids are 32 bits"),
+        name: Some(builder.create_string(&first.name)),
+        input_size: first.input_size,
+        output_size: first.output_size,
+    };
+    fb::ListedModels::create(builder, &args)
+}
+
+/// Runs may expand to `limit` bytes in all listings of a frame together, which `expanded` counts.
+fn listing(raw: fb::Listing<'_>, limit: u32, expanded: &mut u64) -> Result<Listing, DecodeError> {
+    let mut models = Vec::new();
+    for run in raw.models().into_iter().flatten() {
+        let first = ModelId::new(run.model());
+        let copies = copies("listed_models.copies", first, run.copies(), 1)?;
+        let name = check::name("listed_models.name length", run.name())?;
+        *expanded += u64::from(copies) * check::wide(size_of::<ListedModel>() + name.len());
+        check::length("listing.models: expanded size", *expanded, limit)?;
+        models.extend((0..copies).map(|copy| ListedModel {
+            model: ModelId::new(first.get() + copy),
+            name: name.clone(),
+            input_size: run.input_size(),
+            output_size: run.output_size(),
+        }));
+    }
+    Ok(Listing { id: RequestId::new(raw.id()), status: Status::new(raw.status()), models })
 }
 
 const fn put_origin(origin: Origin) -> fb::Origin {

@@ -11,7 +11,8 @@ use super::state::{put_state, state};
 use super::word::{action_id, copies, interval, kind, put_action_id, put_batch, put_interval};
 use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, check};
 use crate::{
-    ActionId, ActionResult, Foreign, GpuId, ModelId, ModelLoaded, Nanos, Span, Status, WorkerState,
+    ActionId, ActionResult, Foreign, GpuId, ModelId, ModelLoaded, ModelUnloaded, Nanos, Span,
+    Status, WorkerState,
 };
 
 /// Collects a turn's results into one frame.
@@ -22,6 +23,7 @@ pub struct ResultsEncoder {
     loaded: Vec<WIPOffset<fb::ModelLoaded<'static>>>,
     cancel_replies: Vec<fb::CancelReply>,
     states: Vec<WIPOffset<fb::WorkerState<'static>>>,
+    unloaded: Vec<WIPOffset<fb::ModelUnloaded<'static>>>,
 }
 
 impl Default for ResultsEncoder {
@@ -39,6 +41,7 @@ impl ResultsEncoder {
             loaded: Vec::new(),
             cancel_replies: Vec::new(),
             states: Vec::new(),
+            unloaded: Vec::new(),
         }
     }
 
@@ -91,6 +94,19 @@ impl ResultsEncoder {
         ));
     }
 
+    /// Adds the result of an order to forget models. A long message is cut to [`MESSAGE_MAX`].
+    pub fn model_unloaded(&mut self, unloaded: &ModelUnloaded) {
+        let builder = &mut self.frame.builder;
+        let message = Some(builder.create_string(check::cut(&unloaded.message, MESSAGE_MAX)));
+        let args = fb::ModelUnloadedArgs {
+            id: Some(&put_action_id(unloaded.id)),
+            status: unloaded.status.get(),
+            message,
+            model: unloaded.model.get(),
+        };
+        self.unloaded.push(fb::ModelUnloaded::create(builder, &args));
+    }
+
     /// Adds the worker's state, as the answer to `query`. It must contain the effects of all results
     /// that were added before it.
     ///
@@ -109,6 +125,7 @@ impl ResultsEncoder {
     pub fn is_empty(&self) -> bool {
         self.results.is_empty()
             && self.loaded.is_empty()
+            && self.unloaded.is_empty()
             && self.cancel_replies.is_empty()
             && self.states.is_empty()
     }
@@ -126,19 +143,22 @@ impl ResultsEncoder {
             loaded: self.frame.vector(&mut self.loaded),
             cancel_replies: self.frame.vector(&mut self.cancel_replies),
             states: self.frame.vector(&mut self.states),
+            unloaded: self.frame.vector(&mut self.unloaded),
         };
         let root = fb::Results::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
     }
 }
 
-/// The results of one frame, checked. The order in which they count: loaded, results, cancel
-/// replies, states.
+/// The results of one frame, checked. The order in which they count: loaded, results, unloaded,
+/// cancel replies, states.
 #[derive(Debug)]
 pub struct Results<'a> {
     raw: Option<Vector<'a, fb::ActionResult>>,
     /// Results of orders to make models servable.
     pub loaded: Vec<ModelLoaded>,
+    /// Results of orders to forget models.
+    pub unloaded: Vec<ModelUnloaded>,
     /// Answers to cancellations: `true` if the action was cancelled, `false` if it was too late.
     pub cancel_replies: Vec<(ActionId, bool)>,
     /// The worker's state, with the question that it answers.
@@ -163,9 +183,11 @@ impl<'a> Results<'a> {
         let mut expanded = 0;
         let replies = raw.cancel_replies().into_iter().flatten();
         let states = raw.states().into_iter().flatten();
+        let unloads = raw.unloaded().into_iter().flatten();
         Ok(Self {
             raw: raw.results(),
             loaded: raw.loaded().into_iter().flatten().map(loaded).collect::<Result<_, _>>()?,
+            unloaded: unloads.map(unloaded).collect::<Result<_, _>>()?,
             cancel_replies: replies.map(|r| (action_id(r.id()), r.cancelled())).collect(),
             states: states
                 .map(|raw| state(raw, limits.body, &mut expanded))
@@ -217,5 +239,14 @@ fn loaded(raw: fb::ModelLoaded<'_>) -> Result<ModelLoaded, DecodeError> {
         copies: copies("model_loaded.copies", model, raw.copies(), status.is_ok().into())?,
         profile,
         duration: Span::new(raw.duration()),
+    })
+}
+
+fn unloaded(raw: fb::ModelUnloaded<'_>) -> Result<ModelUnloaded, DecodeError> {
+    Ok(ModelUnloaded {
+        id: action_id(raw.id()),
+        status: Status::new(raw.status()),
+        message: check::message("model_unloaded.message length", raw.message())?,
+        model: ModelId::new(raw.model()),
     })
 }

@@ -1,11 +1,13 @@
 //! A worker's state. Models with consecutive ids and equal profiles travel as one run.
 
+use std::collections::HashMap;
+
 use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
 use super::generated as fb;
 use super::profile::{profile, put_profile};
 use super::word::{action_id, copies, put_action_id};
-use super::{DecodeError, NAME_MAX, check};
+use super::{DecodeError, NAME_MAX, RUN_MAX, check};
 use crate::{
     ActionId, BatchProfile, DeviceState, GpuId, LoadedModel, ModelId, ModelProfile, PAGE_BYTES,
     Pages, WorkerState,
@@ -20,9 +22,9 @@ pub(super) fn put_state(
 ) -> WIPOffset<fb::WorkerState<'static>> {
     let devices: Vec<_> = state.devices.iter().map(|d| put_device(builder, d)).collect();
     let devices = Some(builder.create_vector(&devices));
-    let runs = state.models.chunk_by(follows).flat_map(|run| run.chunks(RUN_MAX));
-    let models: Vec<_> = runs.map(|run| put_run(builder, run)).collect();
-    let models = Some(builder.create_vector(&models));
+    let (profiles, runs) = put_models(builder, &state.models);
+    let profiles = Some(builder.create_vector(&profiles));
+    let models = Some(builder.create_vector(&runs));
     fb::WorkerState::create(
         builder,
         &fb::WorkerStateArgs {
@@ -30,6 +32,7 @@ pub(super) fn put_state(
             page_bytes: state.page_bytes,
             host_io_pool: state.host_io_pool,
             devices,
+            profiles,
             models,
         },
     )
@@ -93,14 +96,24 @@ fn follows(a: &LoadedModel, b: &LoadedModel) -> bool {
     a.model.get().checked_add(1) == Some(b.model.get()) && a.profile == b.profile
 }
 
-fn put_run(
+/// The different profiles, each written once, and the runs of models that have them.
+fn put_models(
     builder: &mut FlatBufferBuilder<'static>,
-    run: &[LoadedModel],
-) -> WIPOffset<fb::LoadedModels<'static>> {
-    let profile = Some(put_profile(builder, &run[0].profile));
-    let copies = u32::try_from(run.len()).expect("ids are 32 bits");
-    let args = fb::LoadedModelsArgs { model: run[0].model.get(), copies, profile };
-    fb::LoadedModels::create(builder, &args)
+    models: &[LoadedModel],
+) -> (Vec<WIPOffset<fb::ModelProfile<'static>>>, Vec<fb::LoadedModels>) {
+    let (mut profiles, mut numbers) = (Vec::new(), HashMap::new());
+    let runs = models.chunk_by(follows).flat_map(|run| run.chunks(RUN_MAX));
+    let runs = runs.map(|run| {
+        let profile = &run[0].profile;
+        let number = *numbers.entry(profile).or_insert_with(|| {
+            profiles.push(put_profile(builder, profile));
+            u32::try_from(profiles.len() - 1).expect("there are fewer profiles than ids")
+        });
+        let copies = u32::try_from(run.len()).expect("ids are 32 bits");
+        fb::LoadedModels::new(run[0].model.get(), copies, number)
+    });
+    let runs = runs.collect();
+    (profiles, runs)
 }
 
 fn models(
@@ -108,6 +121,8 @@ fn models(
     limit: u32,
     expanded: &mut u64,
 ) -> Result<Vec<LoadedModel>, DecodeError> {
+    let profiles = raw.profiles().into_iter().flatten().map(profile);
+    let profiles: Vec<_> = profiles.collect::<Result<_, _>>()?;
     let mut models = Vec::new();
     let mut bound = 0_u64;
     for run in raw.models().into_iter().flatten() {
@@ -115,8 +130,8 @@ fn models(
         check::not_before("loaded_models.model", first.get(), bound)?;
         let copies = copies("loaded_models.copies", first, run.copies(), 1)?;
         bound = u64::from(first.get()) + u64::from(copies);
-        let profile = profile(run.profile())?;
-        *expanded += u64::from(copies) * memory(&profile);
+        let profile = numbered(&profiles, run.profile())?;
+        *expanded += u64::from(copies) * memory(profile);
         check::length("worker_state.models: expanded size", *expanded, limit)?;
         models.extend((0..copies).map(|copy| LoadedModel {
             model: ModelId::new(first.get() + copy),
@@ -126,11 +141,18 @@ fn models(
     Ok(models)
 }
 
+fn numbered(profiles: &[ModelProfile], number: u32) -> Result<&ModelProfile, DecodeError> {
+    let profile = usize::try_from(number).ok().and_then(|number| profiles.get(number));
+    profile.ok_or_else(|| DecodeError::OutOfRange {
+        field: "loaded_models.profile",
+        value: number.into(),
+        min: 0,
+        max: check::wide(profiles.len()).saturating_sub(1),
+    })
+}
+
 /// Bytes that one model takes when it is decoded.
 fn memory(profile: &ModelProfile) -> u64 {
     let batches = profile.batches.len() * size_of::<BatchProfile>();
     check::wide(size_of::<LoadedModel>() + profile.name.len() + batches)
 }
-
-/// The longest run; at most [`COPIES_MAX`](super::COPIES_MAX).
-const RUN_MAX: usize = 65_536;

@@ -94,6 +94,37 @@ fn a_kind_is_known_and_has_its_own_fields_only() {
 }
 
 #[test]
+fn a_page_range_belongs_to_a_load_or_an_evict_and_ends_within_16_bits() {
+    let mut raw = fb::Action::default();
+    raw.set_kind(1);
+    raw.set_first_page(9);
+    assert_refused(action(raw, &[]), "action.first_page of a whole model is 9 but must be 0");
+    raw.set_page_count(1);
+    assert_eq!(action(raw, &[]), Ok(()));
+    raw.set_first_page(u16::MAX);
+    raw.set_page_count(2);
+    assert_refused(action(raw, &[]), "action.page_count is 2; allowed is 0 to 1");
+    let mut raw = infer(1);
+    raw.set_page_count(1);
+    assert_refused(action(raw, &[0]), "action.page_count of an infer is 1 but must be 0");
+}
+
+#[test]
+fn an_unload_names_models_that_can_exist() {
+    for (model, copies, fine) in [(0, 0, false), (7, 65_536, true), (u32::MAX, 2, false)] {
+        let mut builder = FlatBufferBuilder::new();
+        let id = fb::ActionId::default();
+        let args = fb::UnloadModelArgs { id: Some(&id), model, copies };
+        let unload = fb::UnloadModel::create(&mut builder, &args);
+        let unloads = Some(builder.create_vector(&[unload]));
+        let args = fb::ActionsArgs { unloads, ..fb::ActionsArgs::default() };
+        let root = fb::Actions::create(&mut builder, &args);
+        let read = Actions::decode(&finish(builder, root), 0, &LIMITS).map(drop);
+        assert_eq!(read.is_ok(), fine, "{model} and {copies}: {read:?}");
+    }
+}
+
+#[test]
 fn an_interval_ends_after_it_begins() {
     let mut raw = fb::ActionResult::default();
     raw.set_kind(1);
@@ -123,25 +154,40 @@ fn an_accepted_load_has_copies() {
 
 #[test]
 fn copies_expand_to_no_more_than_the_limit() {
+    let header = copies_with_profile(0);
+    assert_refused(Results::decode(&header, 0, &LIMITS).map(drop), "expanded size");
+    assert_eq!(Results::decode(&header, 0, &Limits::default()).map(drop), Ok(()));
+}
+
+#[test]
+fn a_run_of_models_has_one_of_the_states_profiles() {
+    let read = Results::decode(&copies_with_profile(1), 0, &Limits::default()).map(drop);
+    assert_refused(read, "loaded_models.profile is 1; allowed is 0 to 0");
+}
+
+/// A state with 65,536 copies that have the profile with this number, of which there is one.
+fn copies_with_profile(number: u32) -> Vec<u8> {
     let mut builder = FlatBufferBuilder::new();
     let name = Some(builder.create_string("m"));
     let batches = Some(builder.create_vector(&[fb::BatchProfile::new(1, 1)]));
     let args = fb::ModelProfileArgs { name, batches, ..fb::ModelProfileArgs::default() };
-    let profile = Some(fb::ModelProfile::create(&mut builder, &args));
-    let args = fb::LoadedModelsArgs { model: 0, copies: 65_536, profile };
-    let run = fb::LoadedModels::create(&mut builder, &args);
-    let models = Some(builder.create_vector(&[run]));
+    let profile = fb::ModelProfile::create(&mut builder, &args);
+    let profiles = Some(builder.create_vector(&[profile]));
+    let models = Some(builder.create_vector(&[fb::LoadedModels::new(0, 65_536, number)]));
     let query = fb::ActionId::default();
     let page_bytes = crate::PAGE_BYTES;
-    let args =
-        fb::WorkerStateArgs { query: Some(&query), page_bytes, models, ..Default::default() };
+    let args = fb::WorkerStateArgs {
+        query: Some(&query),
+        page_bytes,
+        profiles,
+        models,
+        ..Default::default()
+    };
     let state = fb::WorkerState::create(&mut builder, &args);
     let states = Some(builder.create_vector(&[state]));
     let args = fb::ResultsArgs { states, ..fb::ResultsArgs::default() };
     let root = fb::Results::create(&mut builder, &args);
-    let header = finish(builder, root);
-    assert_refused(Results::decode(&header, 0, &LIMITS).map(drop), "expanded size");
-    assert_eq!(Results::decode(&header, 0, &Limits::default()).map(drop), Ok(()));
+    finish(builder, root)
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::generated as fb;
 use super::{COPIES_MAX, DecodeError, check};
-use crate::{ActionId, ActionKind, BatchSize, Credits, Encoding, Interval, ModelId, Nanos, Span};
+use crate::{
+    ActionId, ActionKind, BatchSize, Credits, Encoding, Interval, ModelId, Nanos, PageRange, Span,
+};
 
 pub(super) fn put_action_id(id: ActionId) -> fb::ActionId {
     fb::ActionId::new(id.epoch, id.shard, id.counter)
@@ -68,6 +70,24 @@ pub(super) fn kind(
     }
     check::equal(batch_field, batch_raw, 0_u16)?;
     Ok(if number == ActionKind::Load.number() { ActionKind::Load } else { ActionKind::Evict })
+}
+
+/// The pages of an action: an INFER always needs all of them, and 0 pages begin nowhere else than
+/// at the first.
+pub(super) fn pages(kind: ActionKind, first: u16, count: u16) -> Result<PageRange, DecodeError> {
+    if matches!(kind, ActionKind::Infer { .. }) {
+        check::equal("action.page_count of an infer", count, 0_u16)?;
+    }
+    if count == 0 {
+        check::equal("action.first_page of a whole model", first, 0_u16)?;
+        return Ok(PageRange::WHOLE);
+    }
+    PageRange::new(first, count).ok_or_else(|| DecodeError::OutOfRange {
+        field: "action.page_count",
+        value: count.into(),
+        min: 0,
+        max: (1 << 16) - u64::from(first),
+    })
 }
 
 pub(super) fn batch(field: &'static str, size: u16) -> Result<BatchSize, DecodeError> {

@@ -3,10 +3,11 @@
 use clockwork_wire::codec::{BodyId, INLINE_MAX, Listing};
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchProfile, BatchSize, BootId, Credits,
-    DeviceState, Encoding, GpuId, Hello, InferRequest, InferResponse, InputSpec, Interval,
+    DeviceState, Encoding, GpuId, Hello, Home, InferRequest, InferResponse, InputSpec, Interval,
     LinkKind, ListedModel, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
-    ModelProfile, Nanos, Origin, PAGE_BYTES, Pages, RequestId, Role, SessionId, Span, Status,
-    UserId, Window, WorkerState,
+    ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, RequestId, Role,
+    SessionId, Span, Status, UnloadModel, UnloadRequest, UnloadResponse, UserId, Window,
+    WorkerState,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -15,10 +16,23 @@ use proptest::prelude::*;
 pub(crate) fn hello() -> impl Strategy<Value = Hello> {
     let role = prop_oneof![Just(Role::Client), Just(Role::Controller), Just(Role::Worker)];
     let link = prop_oneof![Just(LinkKind::Control), Just(LinkKind::Bulk)];
-    (role, link, any::<[u64; 2]>(), any::<[u32; 3]>(), credits(), name(), name()).prop_map(
-        |(role, link, [boot, session], [epoch, last_applied, cores], credits, token, refusal)| {
+    (role, link, any::<[u64; 2]>(), any::<[u32; 4]>(), credits(), name(), name()).prop_map(
+        |(role, link, [boot, session], numbers, credits, token, refusal)| {
             let (boot, session) = (BootId::new(boot), SessionId::new(session));
-            Hello { role, link, boot, session, epoch, last_applied, credits, cores, token, refusal }
+            let [epoch, last_applied, cores, core] = numbers;
+            Hello {
+                role,
+                link,
+                boot,
+                session,
+                epoch,
+                last_applied,
+                credits,
+                cores,
+                core,
+                token,
+                refusal,
+            }
         },
     )
 }
@@ -46,6 +60,23 @@ pub(crate) fn load_request() -> impl Strategy<Value = LoadRequest> {
     })
 }
 
+pub(crate) fn unload_request() -> impl Strategy<Value = UnloadRequest> {
+    (any::<u64>(), any::<u32>(), copies()).prop_map(|(id, user, (model, copies))| UnloadRequest {
+        id: RequestId::new(id),
+        user: UserId::new(user),
+        model,
+        copies,
+    })
+}
+
+pub(crate) fn unload_response() -> impl Strategy<Value = UnloadResponse> {
+    (any::<u64>(), status(), name()).prop_map(|(id, status, message)| UnloadResponse {
+        id: RequestId::new(id),
+        status,
+        message,
+    })
+}
+
 pub(crate) fn infer_response() -> impl Strategy<Value = InferResponse> {
     let origin = prop_oneof![
         Just(Origin::Exact),
@@ -53,11 +84,12 @@ pub(crate) fn infer_response() -> impl Strategy<Value = InferResponse> {
         Just(Origin::Replica),
         Just(Origin::Approximate)
     ];
-    (any::<[u64; 3]>(), any::<u32>(), status(), origin, payload_len()).prop_map(
-        |([id, arrival, departure], model, status, origin, output_len)| InferResponse {
+    (any::<[u64; 3]>(), any::<(u32, u16)>(), status(), origin, payload_len()).prop_map(
+        |([id, arrival, departure], (model, home), status, origin, output_len)| InferResponse {
             id: RequestId::new(id),
             status,
             origin,
+            home: Home::from_wire(home),
             model: ModelId::new(model),
             output_len,
             arrival: Nanos::new(arrival),
@@ -92,11 +124,12 @@ pub(crate) fn listing() -> impl Strategy<Value = Listing> {
 
 /// An action, the sizes of its inputs, and how they are to be read.
 pub(crate) fn action() -> impl Strategy<Value = (Action, Vec<u32>, Encoding)> {
-    (action_id(), kind(), any::<[u64; 3]>(), any::<[u32; 2]>(), encoding())
-        .prop_map(|(id, kind, [a, b, expected], [model, gpu], encoding)| {
+    (action_id(), kind_and_pages(), any::<[u64; 3]>(), any::<[u32; 2]>(), encoding())
+        .prop_map(|(id, (kind, pages), [a, b, expected], [model, gpu], encoding)| {
             let window = Window::new(Nanos::new(a.min(b)), Nanos::new(a.max(b)));
             let (model, gpu) = (ModelId::new(model), GpuId::new(gpu));
-            (Action { id, kind, model, gpu, window, expected: Span::new(expected) }, encoding)
+            let expected = Span::new(expected);
+            (Action { id, kind, model, gpu, window, expected, pages }, encoding)
         })
         .prop_flat_map(|(action, encoding)| match action.kind {
             ActionKind::Infer { batch } => {
@@ -122,6 +155,16 @@ pub(crate) fn load_model() -> impl Strategy<Value = LoadModel> {
     )
 }
 
+pub(crate) fn unload_model() -> impl Strategy<Value = UnloadModel> {
+    (action_id(), copies()).prop_map(|(id, (model, copies))| UnloadModel { id, model, copies })
+}
+
+pub(crate) fn model_unloaded() -> impl Strategy<Value = ModelUnloaded> {
+    (action_id(), status(), name(), any::<u32>()).prop_map(|(id, status, message, model)| {
+        ModelUnloaded { id, status, message, model: ModelId::new(model) }
+    })
+}
+
 pub(crate) fn action_result() -> impl Strategy<Value = ActionResult> {
     let words = (any::<[u64; 2]>(), any::<[u32; 4]>(), payload_len());
     (action_id(), kind(), status(), [interval(), interval(), interval()], words).prop_map(
@@ -129,8 +172,15 @@ pub(crate) fn action_result() -> impl Strategy<Value = ActionResult> {
             let [received, sent] = times.map(Nanos::new);
             let [model, gpu, clock_before, clock_after] = numbers;
             let (model, gpu) = (ModelId::new(model), GpuId::new(gpu));
-            let refused =
-                Action { id, kind, model, gpu, window: Window::ALWAYS, expected: Span::ZERO };
+            let refused = Action {
+                id,
+                kind,
+                model,
+                gpu,
+                window: Window::ALWAYS,
+                expected: Span::ZERO,
+                pages: PageRange::WHOLE,
+            };
             ActionResult {
                 copy_input,
                 exec,
@@ -233,6 +283,15 @@ fn profile() -> impl Strategy<Value = ModelProfile> {
 fn kind() -> impl Strategy<Value = ActionKind> {
     let infer = batch().prop_map(|batch| ActionKind::Infer { batch });
     prop_oneof![Just(ActionKind::Load), infer, Just(ActionKind::Evict)]
+}
+
+fn kind_and_pages() -> impl Strategy<Value = (ActionKind, PageRange)> {
+    let pages = any::<(u16, u16)>()
+        .prop_map(|(first, count)| PageRange::new(first, count).unwrap_or_default());
+    (kind(), pages).prop_map(|(kind, pages)| match kind {
+        ActionKind::Infer { .. } => (kind, PageRange::WHOLE),
+        ActionKind::Load | ActionKind::Evict => (kind, pages),
+    })
 }
 
 fn batch() -> impl Strategy<Value = BatchSize> {

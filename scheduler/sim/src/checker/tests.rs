@@ -2,8 +2,8 @@
 
 use clockwork_scheduler::{Request, Response};
 use clockwork_wire::{
-    ActionId, BatchProfile, BatchSize, DeviceState, Interval, ModelId, ModelProfile, RequestId,
-    Span, Status, Window,
+    ActionId, BatchProfile, BatchSize, DeviceState, Interval, ModelId, ModelProfile, PageRange,
+    RequestId, Span, Status, Window,
 };
 use smallvec::SmallVec;
 
@@ -55,7 +55,8 @@ impl Bench {
         self.actions += 1;
         let window = Window::new(at(ms), at(ms + 10));
         let expected = Span::from_millis(3);
-        let action = Action { id, kind, model: MODEL, gpu: GPU, window, expected };
+        let pages = PageRange::WHOLE;
+        let action = Action { id, kind, model: MODEL, gpu: GPU, window, expected, pages };
         self.send(ms, action, requests);
         action
     }
@@ -191,7 +192,8 @@ fn an_order_for_more_pages_than_there_are_breaks_the_third() {
     let window = Window::new(at(5), at(15));
     let id = ActionId { epoch: 1, shard: 0, counter: 99 };
     let (kind, model, expected) = (ActionKind::Load, ModelId::new(1), Span::ZERO);
-    bench.send(5, Action { id, kind, model, gpu: GPU, window, expected }, &[]);
+    let pages = PageRange::WHOLE;
+    bench.send(5, Action { id, kind, model, gpu: GPU, window, expected, pages }, &[]);
     bench.breaks(3);
 }
 
