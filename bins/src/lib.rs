@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "this is where people are spoken to")]
 
 pub mod attached;
+pub mod bench;
 pub mod client;
 pub mod cluster;
 pub mod controller;

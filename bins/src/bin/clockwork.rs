@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use clockwork_bins::{client, controller, demo, exit, sim, up, worker};
+use clockwork_bins::{bench, client, controller, demo, exit, sim, up, worker};
 
 #[derive(Parser)]
 #[command(name = "clockwork", about = "Predictable DNN serving", disable_version_flag = true)]
@@ -20,6 +20,8 @@ enum Tool {
     Up(up::Arguments),
     /// The whole system in virtual time, from one seed
     Sim(sim::Arguments),
+    /// Measure this build on this machine
+    Bench(bench::Arguments),
     /// Decide everything
     Controller(controller::Arguments),
     /// Serve models on this machine's devices
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Tool::Demo(arguments) => demo::run(&arguments),
         Tool::Up(arguments) => up::run(arguments),
         Tool::Sim(arguments) => sim::run(&arguments),
+        Tool::Bench(arguments) => bench::run(&arguments),
         Tool::Controller(arguments) => controller::run(&arguments),
         Tool::Worker(arguments) => worker::run(&arguments),
         Tool::WorkerDummy(arguments) => worker::run_dummy(&arguments),

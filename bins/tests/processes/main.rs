@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod bench;
+mod benches;
 mod cluster;
 mod documented;
 mod failure;
