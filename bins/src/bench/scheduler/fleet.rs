@@ -18,6 +18,7 @@ pub(super) struct Fleet {
     /// Duration by batch size; what is not profiled takes as long as the next larger batch.
     exec: Vec<Span>,
     load: Span,
+    load_per_page: Span,
     /// When which result arrives.
     due: BinaryHeap<Reverse<(Nanos, usize)>>,
     results: Vec<(WorkerId, ActionResult)>,
@@ -41,6 +42,7 @@ impl Fleet {
             devices: (0..devices).map(|_| Device::default()).collect(),
             exec: (0..=MAX_BATCH).map(exec).collect(),
             load: profile.load,
+            load_per_page: profile.load.scale(1.0 / f64::from(profile.pages.get().max(1))),
             due: BinaryHeap::new(),
             results: Vec::new(),
             free: Vec::new(),
@@ -70,7 +72,12 @@ impl Fleet {
             ActionKind::Infer { batch } => {
                 (&mut device.exec_free, exec(&self.exec, batch), Status::EXEC_LATE)
             }
-            ActionKind::Load => (&mut device.load_free, self.load, Status::LOAD_LATE),
+            ActionKind::Load => {
+                let pages = action.pages;
+                let part = self.load_per_page.times(u64::from(pages.count()));
+                let duration = if pages.is_whole() { self.load } else { part };
+                (&mut device.load_free, duration, Status::LOAD_LATE)
+            }
             ActionKind::Evict => {
                 self.push(at + DELIVERY, order.worker, result(action, at, at, Span::ZERO));
                 return;
@@ -119,7 +126,7 @@ const DELIVERY: Span = Span::from_micros(50);
 #[cfg(test)]
 mod tests {
     use clockwork_executor::zoo;
-    use clockwork_wire::{ActionId, GpuId, ModelId, Window};
+    use clockwork_wire::{ActionId, GpuId, ModelId, PageRange, Window};
 
     use super::*;
 
@@ -127,8 +134,8 @@ mod tests {
         let id = ActionId { epoch: 0, shard: 0, counter };
         let kind = ActionKind::Infer { batch: BatchSize::new(size).unwrap() };
         let window = Window::new(Nanos::ZERO, latest);
-        let (model, gpu) = (ModelId::new(0), GpuId::new(0));
-        let action = Action { id, kind, model, gpu, window, expected: Span::ZERO };
+        let (model, gpu, pages) = (ModelId::new(0), GpuId::new(0), PageRange::WHOLE);
+        let action = Action { id, kind, model, gpu, window, expected: Span::ZERO, pages };
         Order {
             worker: WorkerId::new(0),
             action,
