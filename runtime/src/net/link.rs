@@ -10,6 +10,7 @@ use clockwork_wire::{Nanos, Span};
 
 use super::bulk::BulkOutbox;
 use super::dialect::{Dialect, Ear};
+use super::door::Seat;
 use super::event::{Event, LinkEnd, LinkId, Peer};
 use super::handshake::Heard;
 use super::hub::Shared;
@@ -39,6 +40,8 @@ pub(super) struct Link<D: Dialect> {
     tasks: RefCell<Vec<Task<()>>>,
     end: RefCell<Option<LinkEnd>>,
     ended: Notify,
+    /// Its place among the links of many cores.
+    seat: RefCell<Option<Seat>>,
 }
 
 impl<D: Dialect> Link<D> {
@@ -71,6 +74,7 @@ impl<D: Dialect> Link<D> {
             tasks: RefCell::default(),
             end: RefCell::default(),
             ended: Notify::new(),
+            seat: RefCell::default(),
         })
     }
 
@@ -101,6 +105,11 @@ impl<D: Dialect> Link<D> {
             let error = writer.bulk.pump.run(&writer.bulk).await;
             broken(error).await
         });
+    }
+
+    /// Holds a place for as long as the link lives.
+    pub(super) fn take_seat(&self, seat: Option<Seat>) {
+        *self.seat.borrow_mut() = seat;
     }
 
     /// Ends the link; the first reason counts.

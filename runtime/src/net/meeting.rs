@@ -1,6 +1,7 @@
 //! How links begin: dialling a peer, and greeting one that dials.
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 
@@ -8,12 +9,13 @@ use clockwork_wire::codec::Limits;
 use clockwork_wire::{Hello, LinkKind, Span};
 
 use super::dialect::Dialect;
+use super::door::{Arrival, Seat};
 use super::event::LinkId;
 use super::handshake::{self, HandshakeError, Heard};
 use super::hub::Hub;
 use super::link::Link;
 use super::reader::FrameReader;
-use crate::rt::{self, Listener, Stream, Task};
+use crate::rt::{self, Listener, Panicked, Stream, Task};
 
 /// Decides on a new peer: our hello, or in words why not.
 type Admit = dyn FnMut(&Hello, SocketAddr) -> Result<Hello, String>;
@@ -81,47 +83,69 @@ impl<D: Dialect> Hub<D> {
     ) -> Task<()> {
         let hub = self.clone();
         let admit: Rc<RefCell<Admit>> = Rc::new(RefCell::new(admit));
-        rt::spawn(async move {
-            loop {
-                match listener.accept().await {
-                    Ok(stream) => hub.take_in(stream, &admit),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        rt::sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
+        accept_each(listener, move |stream| {
+            let (greeter, admit) = (hub.clone(), Rc::clone(&admit));
+            hub.take_in(async move { greeter.greet(stream, &admit).await });
         })
     }
 
+    /// Takes in a connection that was [heard](super::attend) by another core. `admit` decides as in
+    /// [`Hub::accept`].
+    pub fn welcome(
+        &self,
+        arrival: Arrival,
+        admit: impl FnMut(&Hello, SocketAddr) -> Result<Hello, String> + 'static,
+    ) {
+        let hub = self.clone();
+        self.take_in(async move { hub.greet_arrival(arrival, &RefCell::new(admit)).await });
+    }
+
     /// Greets an accepted connection in a task of its own.
-    fn take_in(&self, stream: TcpStream, admit: &Rc<RefCell<Admit>>) {
+    fn take_in(&self, greeted: impl Future<Output = Result<(), HandshakeError>> + 'static) {
         let max = self.0.settings.connections_max;
         if self.connections() >= max {
             tracing::warn!("more than {max} connections; closing a new one");
             return;
         }
-        let (hub, admit) = (self.clone(), Rc::clone(admit));
+        let hub = self.clone();
         let greeting = &self.0.greeting;
         greeting.set(greeting.get() + 1);
         // Ends by itself: a handshake has a time limit.
         rt::spawn(async move {
-            let greeted = rt::guarded(hub.greet(stream, &admit)).await;
+            let greeted = rt::guarded(greeted).await;
             hub.0.greeting.set(hub.0.greeting.get() - 1);
-            match greeted {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!("{error}"),
-                Err(panicked) => tracing::error!("a handshake {panicked}"),
-            }
+            log_greeting(greeted);
         })
         .detach();
     }
 
     async fn greet(&self, stream: TcpStream, admit: &RefCell<Admit>) -> Result<(), HandshakeError> {
         let stream = Stream::adopt(stream).map_err(HandshakeError::Gone)?;
-        let address = stream.peer();
         let mut reader = FrameReader::new(stream.clone(), Limits::HELLO);
         let heard = handshake::hear(&stream, &mut reader, self.0.settings.handshake).await?;
+        self.settle(stream, reader, &heard, None, admit).await
+    }
+
+    async fn greet_arrival(
+        &self,
+        arrival: Arrival,
+        admit: &RefCell<Admit>,
+    ) -> Result<(), HandshakeError> {
+        let stream = Stream::adopt(arrival.stream).map_err(HandshakeError::Gone)?;
+        let reader = FrameReader::resume(stream.clone(), Limits::HELLO, &arrival.unread);
+        self.settle(stream, reader, &arrival.heard, arrival.seat, admit).await
+    }
+
+    /// Answers a hello, and makes the connection what it says.
+    async fn settle(
+        &self,
+        stream: Stream,
+        mut reader: FrameReader,
+        heard: &Heard,
+        seat: Option<Seat>,
+        admit: &RefCell<Admit>,
+    ) -> Result<(), HandshakeError> {
+        let address = stream.peer();
         let say = async |hello: &Hello| {
             handshake::say(&stream, hello).await.map_err(HandshakeError::Gone)
         };
@@ -137,7 +161,7 @@ impl<D: Dialect> Hub<D> {
         match place {
             Place::Control(hello) => {
                 say(&hello).await?;
-                self.open(stream.clone(), reader, &heard);
+                self.open(stream.clone(), reader, heard).take_seat(seat);
             }
             Place::Bulk(hello, link) => {
                 say(&hello).await?;
@@ -168,6 +192,33 @@ impl<D: Dialect> Hub<D> {
                 Ok(Place::Bulk(Hello { link: LinkKind::Bulk, ..ours }, link))
             }
         }
+    }
+}
+
+/// Hands every connection that comes to `take`, until the task is cancelled.
+pub(super) fn accept_each(
+    listener: Listener,
+    mut take: impl FnMut(TcpStream) + 'static,
+) -> Task<()> {
+    rt::spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok(stream) => take(stream),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    rt::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    })
+}
+
+/// Says how greeting a connection went, if it went wrong.
+pub(super) fn log_greeting(greeted: Result<Result<(), HandshakeError>, Panicked>) {
+    match greeted {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("{error}"),
+        Err(panicked) => tracing::error!("a handshake {panicked}"),
     }
 }
 

@@ -76,6 +76,19 @@ impl FrameReader {
         Self { stream, limits, buffer: vec![0; BUFFER], head: 0, tail: 0, count: 0 }
     }
 
+    /// Goes on where another reader of the same stream ended.
+    pub(super) fn resume(stream: Stream, limits: Limits, unread: &[u8]) -> Self {
+        let mut reader = Self::new(stream, limits);
+        reader.buffer[..unread.len()].copy_from_slice(unread);
+        reader.tail = unread.len();
+        reader
+    }
+
+    /// What has been read and not taken out.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.buffer[self.head..self.tail]
+    }
+
     /// What the peer may send from now on.
     pub(super) const fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;

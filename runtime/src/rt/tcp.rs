@@ -151,6 +151,18 @@ impl Stream {
         Self::new(unsafe { glommio::net::TcpStream::from_raw_fd(stream.into_raw_fd()) })
     }
 
+    /// The same connection for another core to adopt. This core must read and write no more of it,
+    /// and drop what it has.
+    ///
+    /// # Errors
+    /// If the process is out of descriptors.
+    pub fn release(&self) -> io::Result<TcpStream> {
+        let stream = self.0.stream.borrow();
+        // SAFETY: the descriptor is open for as long as `stream` is borrowed.
+        let fd = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
+        fd.try_clone_to_owned().map(TcpStream::from)
+    }
+
     fn new(stream: glommio::net::TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true).map_err(io_error)?;
         let peer = stream.peer_addr().map_err(io_error)?;

@@ -27,6 +27,11 @@ impl TurnBell {
         Self::default()
     }
 
+    /// Not rung; `foreign` is the bell that other threads have.
+    pub fn rung_by(foreign: Doorbell) -> Self {
+        Self { foreign, ..Self::default() }
+    }
+
     /// Asks for a turn, from a task of the same core.
     pub fn notify(&self) {
         self.local.notify();

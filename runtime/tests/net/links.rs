@@ -43,6 +43,30 @@ fn payloads_of_every_kind_come_back_as_they_were() {
 }
 
 #[test]
+fn links_through_one_door_are_spread_over_cores_with_both_of_their_connections() {
+    on_core(async {
+        let echoes = Echo::behind_one_door(3);
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(client(echoes[0].address).await);
+        }
+        for (end, link) in &clients {
+            end.hub.send(*link, infer(1, 602_112)).unwrap();
+            let Answer::Infer { output, .. } = end.hear().await else { panic!("not asked for") };
+            assert!(output == input(1, 602_112), "the bulk connection is of another link");
+        }
+        for (end, _) in clients {
+            end.hub.shutdown(Span::from_secs(1)).await;
+        }
+        for echo in echoes {
+            assert_eq!(echo.hub.counters().received().messages, 1, "one link each");
+            assert_eq!(echo.end().await, "the peer closed the connection");
+            echo.stop().await;
+        }
+    });
+}
+
+#[test]
 fn a_thousand_requests_of_one_turn_are_all_answered() {
     on_core(async {
         let echo = Echo::start(Settings::default());

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use clockwork_runtime::net::{
-    Answer, Ask, ClientSide, Dialect, Event, Hub, LinkId, Part, ServiceSide, Settings, hello,
+    self, Answer, Ask, ClientSide, Dialect, Event, Hub, LinkId, Part, ServiceSide, Settings, hello,
 };
 use clockwork_runtime::rt::{self, Listener, Options, Stream, Task, TurnBell};
 use clockwork_wire::codec::{Ping, encode_hello, encode_ping, stamp};
@@ -87,14 +87,32 @@ impl Echo {
         admit: impl FnMut(&Hello, SocketAddr) -> Result<Hello, String> + 'static,
     ) -> Self {
         let end = End::<ServiceSide>::new(settings);
-        let listener = rt::listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listener = Listener::adopt(listener).unwrap();
+        let listener = listener();
         let address = listener.address();
         let accepting = end.hub.accept(listener, admit);
+        Self::serving(end, address, vec![accepting])
+    }
+
+    /// Some echoes behind one door.
+    pub(crate) fn behind_one_door(count: usize) -> Vec<Self> {
+        let listener = listener();
+        let address = listener.address();
+        let ends: Vec<End<ServiceSide>> =
+            (0..count).map(|_| End::new(Settings::default())).collect();
+        let hubs: Vec<_> = ends.iter().map(|end| end.hub.clone()).collect();
+        let door = net::attend(listener, Settings::default(), count, move |core, arrival| {
+            hubs[core].welcome(arrival, |_, _| Ok(hello(Role::Controller)));
+        });
+        let mut door = Some(door);
+        let serving = |end| Self::serving(end, address, door.take().into_iter().collect());
+        ends.into_iter().map(serving).collect()
+    }
+
+    fn serving(end: End<ServiceSide>, address: SocketAddr, mut tasks: Vec<Task<()>>) -> Self {
         let hub = end.hub.clone();
         let ends = Rc::default();
-        let serving = rt::spawn(serve(end, Rc::clone(&ends)));
-        Self { address, hub, ends, tasks: vec![accepting, serving] }
+        tasks.push(rt::spawn(serve(end, Rc::clone(&ends))));
+        Self { address, hub, ends, tasks }
     }
 
     /// Waits until a link has ended; gives the reason.
@@ -113,6 +131,12 @@ impl Echo {
         }
         self.hub.shutdown(Span::from_secs(1)).await;
     }
+}
+
+/// A listener on a free port.
+fn listener() -> Listener {
+    let listener = rt::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    Listener::adopt(listener).unwrap()
 }
 
 async fn serve(end: End<ServiceSide>, ends: Rc<RefCell<Vec<String>>>) {
