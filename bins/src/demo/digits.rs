@@ -85,7 +85,7 @@ fn request(id: RequestId, model: ModelId) -> InferRequest {
 }
 
 fn image(example: &Example) -> clockwork_runtime::net::Part {
-    Payload::new(example.image.to_vec()).into()
+    Payload::new(example.image.to_vec())
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {

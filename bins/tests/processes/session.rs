@@ -53,7 +53,7 @@ pub(crate) fn submit_as(session: &mut Session, id: u64, model: ModelId, spec: In
         input: spec,
     };
     let input = vec![7; usize::try_from(spec.len).expect("a size fits")];
-    session.submit(request, Payload::new(input).into()).expect("few requests are under way");
+    session.submit(request, Payload::new(input)).expect("few requests are under way");
 }
 
 /// The next answer.

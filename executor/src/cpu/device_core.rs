@@ -176,7 +176,7 @@ impl Core {
         }
         let executed = self.host.now();
         let body = std::mem::take(&mut job.inputs.body);
-        let output = if absent { body } else { outputs(body, self.io.floats(), &job) };
+        let output = if absent { body } else { outputs(self.io.floats(), &job) };
         Completion {
             copy_input: interval(begin, copied),
             exec: interval(copied, executed),
@@ -216,13 +216,11 @@ fn copy_inputs(inputs: &Inputs, count: usize, memory: &mut [f32]) -> Result<(), 
     if rest.is_empty() { Ok(()) } else { Err(Status::BAD_COMPRESSED_SIZES) }
 }
 
-/// The outputs, in the buffer in which the inputs came: it is large enough for most models.
-fn outputs(buffer: Payload, io: &[f32], job: &Job) -> Payload {
+/// The outputs of a batch.
+fn outputs(io: &[f32], job: &Job) -> Payload {
     let sizes = job.plan.sizes();
-    let mut bytes = buffer.into_vec();
-    bytes.clear();
-    bytes.extend_from_slice(bytemuck::cast_slice(&io[job.io + sizes.input..][..sizes.output]));
-    Payload::new(bytes)
+    let outputs = &io[job.io + sizes.input..][..sizes.output];
+    Payload::new(bytemuck::cast_slice(outputs).to_vec())
 }
 
 /// What `work` gives, or in words why it panicked. The memory that it works in holds numbers only,

@@ -63,7 +63,7 @@ impl InputPool {
             InputMode::Absent | InputMode::Raw => (Encoding::Raw, raw),
         };
         let len = u32::try_from(bytes.len()).expect("a block is hardly longer than its input");
-        (InputSpec { len, encoding }, Payload::new(bytes).into())
+        (InputSpec { len, encoding }, Payload::new(bytes))
     }
 }
 

@@ -123,7 +123,7 @@ impl Controller {
             return;
         }
         let batch = result.kind.batch().get();
-        let output = Part::from(output);
+
         self.results.push_back(Arrived { id: result.id, output, batch, received });
         self.scheduler.handle(now, clockwork_scheduler::Input::Result { worker, result });
     }
@@ -165,7 +165,7 @@ impl Controller {
                 entry.made_up = true;
                 batch.push((InputSpec { len: size, ..entry.spec }, self.samples.of_size(size)));
             } else {
-                batch.push((entry.spec, std::mem::take(&mut entry.input).into()));
+                batch.push((entry.spec, std::mem::take(&mut entry.input)));
             }
         }
         if !batch.is_empty() && !self.status_shown {

@@ -18,7 +18,7 @@ impl Samples {
         let make = || {
             let mut bytes = zeros(size);
             Xoshiro256PlusPlus::seed_from_u64(size.into()).fill_bytes(&mut bytes);
-            Payload::new(bytes).into()
+            Payload::new(bytes)
         };
         self.0.entry(size).or_insert_with(make).clone()
     }
@@ -43,9 +43,9 @@ pub(super) fn unify(batch: Vec<(InputSpec, Part)>, input_size: u32) -> (Encoding
 
 fn convert(spec: InputSpec, part: Part, target: Encoding, input_size: u32) -> Part {
     let is_raw = spec.len == 0 || spec.encoding == Encoding::Raw;
-    let part = if spec.len > 0 { part } else { Payload::new(zeros(input_size)).into() };
+    let part = if spec.len > 0 { part } else { Payload::new(zeros(input_size)) };
     match target {
-        Encoding::Lz4 if is_raw => Payload::new(lz4_flex::block::compress(&part)).into(),
+        Encoding::Lz4 if is_raw => Payload::new(lz4_flex::block::compress(&part)),
         Encoding::Lz4 | Encoding::Raw => part,
     }
 }
@@ -60,7 +60,7 @@ mod tests {
 
     fn input(bytes: &[u8], encoding: Encoding) -> (InputSpec, Part) {
         let len = u32::try_from(bytes.len()).unwrap();
-        (InputSpec { len, encoding }, Payload::new(bytes.to_vec()).into())
+        (InputSpec { len, encoding }, Payload::new(bytes.to_vec()))
     }
 
     #[test]

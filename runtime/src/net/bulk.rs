@@ -6,12 +6,11 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use clockwork_wire::Nanos;
-use clockwork_wire::codec::{BODY_PREFIX_BYTES, BodyId, body_prefix, stamp};
+use clockwork_wire::codec::{BodyId, Chain, Sink, body_prefix, stamp};
 
 use super::counters::Counters;
 use super::dialect::Parcel;
-use super::part::Part;
-use super::pump::{Pump, Source};
+use super::pump::{Pump, Source, poll_write};
 use crate::clock;
 use crate::rt::Stream;
 
@@ -26,20 +25,11 @@ pub(super) struct BulkOutbox {
     pushed: Cell<u64>,
     /// How many were begun: the sequence number of the next.
     begun: Cell<u32>,
-    under_way: RefCell<Option<UnderWay>>,
+    /// The parcel that has begun; it is finished before another begins.
+    under_way: RefCell<Chain>,
     dropped: RefCell<Vec<BodyId>>,
     pub(super) pump: Pump,
     counters: Counters,
-}
-
-/// A parcel that has begun; it is finished before another begins.
-#[derive(Debug)]
-struct UnderWay {
-    prefix: [u8; BODY_PREFIX_BYTES],
-    parts: Vec<Part>,
-    /// 0 is the prefix, n is part n - 1.
-    part: usize,
-    written: usize,
 }
 
 impl BulkOutbox {
@@ -68,7 +58,7 @@ impl BulkOutbox {
 
     /// Whether every parcel has been written.
     pub(super) fn is_drained(&self) -> bool {
-        self.waiting_bytes.get() == 0 && self.under_way.borrow().is_none()
+        self.waiting_bytes.get() == 0 && self.under_way.borrow().is_empty()
     }
 
     pub(super) fn push(&self, parcel: Parcel) {
@@ -88,8 +78,8 @@ impl BulkOutbox {
         self.dropped.take()
     }
 
-    /// Takes the most urgent parcel, dropping those whose time is over.
-    fn begin(&self, now: Nanos) -> Option<UnderWay> {
+    /// Puts the most urgent parcel into `chain`, dropping those whose time is over.
+    fn begin(&self, now: Nanos, chain: &mut Chain) {
         let mut waiting = self.waiting.borrow_mut();
         while let Some((_, parcel)) = waiting.pop_first() {
             let len = parcel.len();
@@ -102,9 +92,10 @@ impl BulkOutbox {
             self.begun.set(sequence);
             let mut prefix = body_prefix(parcel.id, len);
             stamp(&mut prefix, now, sequence, 0);
-            return Some(UnderWay { prefix, parts: parcel.parts, part: 0, written: 0 });
+            chain.put(&prefix);
+            parcel.parts.into_iter().for_each(|part| chain.splice(part));
+            return;
         }
-        None
     }
 }
 
@@ -114,49 +105,18 @@ impl Source for BulkOutbox {
         let Some(stream) = stream.as_ref() else { return Poll::Ready(Ok(())) };
         let mut under_way = self.under_way.borrow_mut();
         loop {
-            if let Some(parcel) = under_way.as_mut() {
-                ready!(parcel.poll_write(stream, &self.counters, cx))?;
-            }
-            *under_way =
-                if self.waiting.borrow().is_empty() { None } else { self.begin(clock::now()) };
-            if under_way.is_none() {
+            ready!(poll_write(&mut under_way, stream, &self.counters, cx))?;
+            if self.waiting.borrow().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-        }
-    }
-}
-
-impl UnderWay {
-    fn poll_write(
-        &mut self,
-        stream: &Stream,
-        counters: &Counters,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        while let Some(bytes) = self.current() {
-            if bytes.is_empty() {
-                (self.part, self.written) = (self.part + 1, 0);
-                continue;
-            }
-            let n = ready!(stream.poll_write(cx, bytes))?;
-            self.written += n;
-            counters.add_sent(n, 0);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// What is left of the current part; `None` after the last.
-    fn current(&self) -> Option<&[u8]> {
-        match self.part {
-            0 => Some(&self.prefix[self.written..]),
-            n => self.parts.get(n - 1).map(|part| &part[self.written..]),
+            self.begin(clock::now(), &mut under_way);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clockwork_wire::codec::{Limits, Preamble};
+    use clockwork_wire::codec::{BODY_PREFIX_BYTES, Limits, Preamble};
     use clockwork_wire::{Payload, RequestId};
 
     use super::*;
@@ -166,7 +126,7 @@ mod tests {
     fn parcel(id: u64, latest: u64, send_by: u64) -> Parcel {
         Parcel {
             id: BodyId::Request(RequestId::new(id)),
-            parts: vec![Payload::new(vec![0; LEN]).into()],
+            parts: vec![Payload::new(vec![0; LEN])],
             latest: Nanos::new(latest),
             send_by: Nanos::new(send_by),
         }
@@ -174,8 +134,12 @@ mod tests {
 
     /// The id of the parcel that is begun.
     fn begin(outbox: &BulkOutbox, now: u64) -> Option<BodyId> {
-        let begun = outbox.begin(Nanos::new(now))?;
-        let (preamble, header) = begun.prefix.split_first_chunk().unwrap();
+        let mut chain = Chain::default();
+        outbox.begin(Nanos::new(now), &mut chain);
+        let mut bytes = Vec::new();
+        bytes.take_in(&mut chain);
+        let prefix = bytes.first_chunk::<BODY_PREFIX_BYTES>()?;
+        let (preamble, header) = prefix.split_first_chunk().unwrap();
         let preamble = Preamble::decode(preamble, &Limits::default()).unwrap();
         Some(BodyId::decode(header, preamble.body_len, &Limits::default()).unwrap())
     }

@@ -1,7 +1,7 @@
 //! The link between clients and the controller.
 
 use clockwork_wire::codec::{
-    BodyId, DecodeError, FrameKind, Limits, Listing, Requests, RequestsEncoder, Responses,
+    BodyId, Chain, DecodeError, FrameKind, Limits, Listing, Requests, RequestsEncoder, Responses,
     ResponsesEncoder, is_inline,
 };
 use clockwork_wire::{
@@ -9,8 +9,8 @@ use clockwork_wire::{
     Role, UnloadRequest, UnloadResponse,
 };
 
-use super::dialect::{Dialect, Ear, Parcel};
-use super::part::Part;
+use super::Part;
+use super::dialect::{Body, Dialect, Ear, Parcel};
 
 /// What a client asks. `B` is the input: a [`Part`] to send, a [`Payload`] when received.
 #[derive(Debug)]
@@ -71,10 +71,10 @@ impl Dialect for ClientSide {
         match message {
             Ask::Infer { request, input } => {
                 if is_inline(request.input.len) {
-                    encoder.infer(&request, &input);
+                    encoder.infer_shared(&request, input);
                     return None;
                 }
-                encoder.infer(&request, &[]);
+                encoder.infer_shared(&request, Part::EMPTY);
                 return Some(apart(request.id, input));
             }
             Ask::Load(request) => encoder.load(&request),
@@ -88,21 +88,21 @@ impl Dialect for ClientSide {
         encoder.is_full()
     }
 
-    fn finish(encoder: &mut RequestsEncoder, out: &mut Vec<u8>) {
+    fn finish(encoder: &mut RequestsEncoder, out: &mut Chain) {
         encoder.finish(out);
     }
 
     fn decode(
         header: &[u8],
-        body: &[u8],
+        body: &Body,
         limits: &Limits,
         ear: &mut Ear<'_, Self>,
     ) -> Result<(), DecodeError> {
-        let frame = Responses::decode(header, body_len(body), limits)?;
+        let frame = Responses::decode(header, body.len(), limits)?;
         frame.credits.into_iter().for_each(|credits| ear.hear(Answer::Credits(credits)));
         for (response, inline) in frame.infers() {
             let response = ear.local(response);
-            let output = Payload::new(body[inline].to_vec());
+            let output = body.payload(inline);
             let message = Answer::Infer { response, output };
             if is_inline(response.output_len) {
                 ear.hear(message);
@@ -139,10 +139,10 @@ impl Dialect for ServiceSide {
         match message {
             Answer::Infer { response, output } => {
                 if is_inline(response.output_len) {
-                    encoder.infer(&response, &output);
+                    encoder.infer_shared(&response, output);
                     return None;
                 }
-                encoder.infer(&response, &[]);
+                encoder.infer_shared(&response, Part::EMPTY);
                 return Some(apart(response.id, output));
             }
             Answer::Load(response) => encoder.load(&response),
@@ -157,21 +157,21 @@ impl Dialect for ServiceSide {
         encoder.is_full()
     }
 
-    fn finish(encoder: &mut ResponsesEncoder, out: &mut Vec<u8>) {
+    fn finish(encoder: &mut ResponsesEncoder, out: &mut Chain) {
         encoder.finish(out);
     }
 
     fn decode(
         header: &[u8],
-        body: &[u8],
+        body: &Body,
         limits: &Limits,
         ear: &mut Ear<'_, Self>,
     ) -> Result<(), DecodeError> {
-        let frame = Requests::decode(header, body_len(body), limits)?;
+        let frame = Requests::decode(header, body.len(), limits)?;
         let infers = frame.infers();
         frame.loads.into_iter().for_each(|request| ear.hear(Ask::Load(request)));
         for (request, inline) in infers {
-            let input = Payload::new(body[inline].to_vec());
+            let input = body.payload(inline);
             let message = Ask::Infer { request, input };
             if is_inline(request.input.len) {
                 ear.hear(message);
@@ -196,9 +196,4 @@ impl Dialect for ServiceSide {
 fn apart(id: RequestId, part: Part) -> Parcel {
     let id = BodyId::Request(id);
     Parcel { id, parts: vec![part], latest: Nanos::MAX, send_by: Nanos::MAX }
-}
-
-/// The length of a frame's body, which its preamble gave as such a number.
-pub(super) fn body_len(body: &[u8]) -> u32 {
-    u32::try_from(body.len()).expect("a preamble's lengths are 32 bits wide")
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 
-use clockwork_wire::codec::{BodyId, DecodeError, FrameKind, Limits};
+use bytes::Bytes;
+use clockwork_wire::codec::{BodyId, Chain, DecodeError, FrameKind, Limits};
 use clockwork_wire::{ClockOffset, Foreign, Localize, Nanos, Payload, Role};
 
-use super::part::Part;
+use super::Part;
 
 /// One side of a kind of link.
 pub trait Dialect: fmt::Debug + Sized + 'static {
@@ -31,7 +33,7 @@ pub trait Dialect: fmt::Debug + Sized + 'static {
     fn is_full(encoder: &Self::Encoder) -> bool;
 
     /// Appends the frame and starts the next one.
-    fn finish(encoder: &mut Self::Encoder, out: &mut Vec<u8>);
+    fn finish(encoder: &mut Self::Encoder, out: &mut Chain);
 
     /// Hands every message of a frame to `ear`.
     ///
@@ -39,7 +41,7 @@ pub trait Dialect: fmt::Debug + Sized + 'static {
     /// If the bytes are not such a frame.
     fn decode(
         header: &[u8],
-        body: &[u8],
+        body: &Body,
         limits: &Limits,
         ear: &mut Ear<'_, Self>,
     ) -> Result<(), DecodeError>;
@@ -47,6 +49,44 @@ pub trait Dialect: fmt::Debug + Sized + 'static {
     /// The message, now that its body is here.
     #[must_use]
     fn with_body(message: Self::Hear, body: Payload) -> Self::Hear;
+}
+
+/// The raw bytes behind a frame's header.
+#[derive(Clone, Debug, Default)]
+pub struct Body(Bytes);
+
+impl Body {
+    pub(super) const fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// How many there are.
+    ///
+    /// # Panics
+    /// If a preamble could not have said so.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.0.len()).expect("a preamble's lengths are 32 bits wide")
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A message's payload: a view, unless it is so short that it must not keep all of the receive
+    /// buffer from being used again.
+    ///
+    /// # Panics
+    /// If the range does not lie within.
+    pub fn payload(&self, range: Range<usize>) -> Payload {
+        if range.is_empty() {
+            Payload::EMPTY
+        } else if range.len() < VIEWED_MIN {
+            Payload::new(self.0[range].to_vec())
+        } else {
+            self.0.slice(range).into()
+        }
+    }
 }
 
 /// Takes in the messages of a frame.
@@ -117,3 +157,6 @@ pub(super) fn name<D: Dialect>(address: SocketAddr) -> String {
     };
     format!("{role} {address}")
 }
+
+/// A payload from this length on is a view of the receive buffer, not a copy.
+const VIEWED_MIN: usize = 1024;

@@ -113,7 +113,7 @@ async fn hear_now(address: SocketAddr, reader: &mut FrameReader) -> Result<Heard
     if frame.preamble.kind != FrameKind::Hello {
         return Err(no_hello("sent another frame"));
     }
-    let hello = decode_hello(frame.header, frame.preamble.body_len, &Limits::HELLO)
+    let hello = decode_hello(&frame.header, frame.preamble.body_len, &Limits::HELLO)
         .map_err(|e| HandshakeError::Read { address, source: e.into() })?;
     Ok(Heard { hello, sent: frame.preamble.sent, received })
 }

@@ -9,7 +9,7 @@ use clockwork_wire::codec::{BodyId, FrameKind, Ping, decode_ping, encode_ping};
 use clockwork_wire::{Nanos, Span};
 
 use super::bulk::BulkOutbox;
-use super::dialect::{Dialect, Ear};
+use super::dialect::{Body, Dialect, Ear};
 use super::door::Seat;
 use super::event::{Event, LinkEnd, LinkId, Peer};
 use super::handshake::Heard;
@@ -209,7 +209,7 @@ impl<D: Dialect> Link<D> {
         Ok(())
     }
 
-    fn take_in(&self, frame: Frame<'_>, now: Nanos) -> Result<(), LinkEnd> {
+    fn take_in(&self, frame: Frame, now: Nanos) -> Result<(), LinkEnd> {
         let preamble = &frame.preamble;
         self.last_received.set(now);
         if preamble.kind == FrameKind::Body {
@@ -225,12 +225,12 @@ impl<D: Dialect> Link<D> {
             return self.take_ping(&frame);
         }
         if preamble.kind == D::HEARS {
-            return self.take_messages(&frame, now);
+            return self.take_messages(frame, now);
         }
         Err(LinkEnd::Protocol("a kind of frame that does not belong on this link"))
     }
 
-    fn take_messages(&self, frame: &Frame<'_>, now: Nanos) -> Result<(), LinkEnd> {
+    fn take_messages(&self, frame: Frame, now: Nanos) -> Result<(), LinkEnd> {
         let Some(offset) = self.skew.borrow().offset().filter(|_| self.up.get()) else {
             return Err(LinkEnd::Protocol("a message before the clocks agreed"));
         };
@@ -245,13 +245,14 @@ impl<D: Dialect> Link<D> {
             }
         };
         let mut ear = Ear { offset, hear: &mut hear, wait: &mut wait };
-        let decoded = D::decode(frame.header, frame.body.bytes(), &settings.limits, &mut ear);
+        let decoded = D::decode(&frame.header, &Body::new(frame.body), &settings.limits, &mut ear);
         decoded.map_err(|e| ReadError::from(e).into())
     }
 
-    fn take_ping(&self, frame: &Frame<'_>) -> Result<(), LinkEnd> {
-        let ping = decode_ping(frame.header, frame.preamble.body_len, &self.shared.settings.limits)
-            .map_err(ReadError::from)?;
+    fn take_ping(&self, frame: &Frame) -> Result<(), LinkEnd> {
+        let ping =
+            decode_ping(&frame.header, frame.preamble.body_len, &self.shared.settings.limits)
+                .map_err(ReadError::from)?;
         let mut skew = self.skew.borrow_mut();
         if let Some(delta) = ping.delta_min {
             skew.told(delta);
@@ -262,11 +263,11 @@ impl<D: Dialect> Link<D> {
         Ok(())
     }
 
-    fn take_body(&self, frame: Frame<'_>, now: Nanos) -> Result<(), LinkEnd> {
+    fn take_body(&self, frame: Frame, now: Nanos) -> Result<(), LinkEnd> {
         let settings = &self.shared.settings;
-        let key = BodyId::decode(frame.header, frame.preamble.body_len, &settings.limits)
+        let key = BodyId::decode(&frame.header, frame.preamble.body_len, &settings.limits)
             .map_err(ReadError::from)?;
-        let body = frame.body.into_payload();
+        let body = frame.body.into();
         let until = now + settings.pairing;
         let paired = self.pairing.borrow_mut().body(key, body, until, settings.unclaimed_bytes);
         if let Some((message, body)) = paired {
@@ -303,7 +304,9 @@ impl<D: Dialect> Link<D> {
 
     fn ping(&self) {
         let delta_min = self.skew.borrow().inward();
-        self.control.push_frame(|out| encode_ping(&Ping { delta_min }, out));
+        let mut frame = Vec::new();
+        encode_ping(&Ping { delta_min }, &mut frame);
+        self.control.push_frame(&frame);
         self.control.flush();
     }
 

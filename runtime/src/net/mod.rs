@@ -90,21 +90,23 @@ mod link;
 mod meeting;
 mod outbox;
 mod pairing;
-mod part;
 mod pump;
 mod reader;
 mod settings;
+mod slab;
 mod worker_link;
 
 pub use backoff::Backoff;
 pub use client_link::{Answer, Ask, ClientSide, ServiceSide};
+/// A payload on its way out. Clones share the bytes, so that one input serves a thousand requests, and
+/// slices the output of a batch its requests.
+pub use clockwork_wire::Payload as Part;
 pub use counters::{Counters, Traffic};
-pub use dialect::{Dialect, Ear, Parcel};
+pub use dialect::{Body, Dialect, Ear, Parcel};
 pub use door::{Arrival, attend};
 pub use event::{Event, LinkEnd, LinkId, Peer};
 pub use handshake::{HandshakeError, hello};
 pub use hub::{Hub, is_acknowledged};
-pub use part::Part;
 pub use reader::ReadError;
 pub use settings::Settings;
 pub use worker_link::{Batch, Command, ControllerSide, Report, WorkerSide};

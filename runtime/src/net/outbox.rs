@@ -4,11 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use clockwork_wire::codec::stamp;
+use clockwork_wire::codec::{Chain, Sink, stamp};
 
 use super::counters::Counters;
 use super::dialect::{Dialect, Parcel};
-use super::pump::{Pump, Source};
+use super::pump::{Pump, Source, poll_write};
 use crate::clock;
 use crate::rt::Stream;
 
@@ -18,20 +18,14 @@ pub(super) struct Outbox<D: Dialect> {
     encoder: RefCell<D::Encoder>,
     /// Messages in the encoder.
     messages: Cell<usize>,
-    encoded: RefCell<Encoded>,
+    /// Frames that are not written yet.
+    encoded: RefCell<Chain>,
     /// The last frame that was encoded.
     sequence: Cell<u32>,
     /// The last frame of the peer that was taken in whole.
     acknowledge: Cell<u32>,
     pub(super) pump: Pump,
     counters: Counters,
-}
-
-/// Frames, and how much of them is written.
-#[derive(Debug, Default)]
-struct Encoded {
-    bytes: Vec<u8>,
-    written: usize,
 }
 
 impl<D: Dialect> Outbox<D> {
@@ -62,10 +56,10 @@ impl<D: Dialect> Outbox<D> {
     }
 
     /// Puts a frame that is no message behind everything pushed so far.
-    pub(super) fn push_frame(&self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn push_frame(&self, frame: &[u8]) {
         let mut encoded = self.encoded.borrow_mut();
         self.encode(&mut encoded);
-        self.append(&mut encoded, write);
+        self.append(&mut encoded, |out| out.put(frame));
     }
 
     /// The number of the frame that will carry what is pushed now.
@@ -90,8 +84,7 @@ impl<D: Dialect> Outbox<D> {
 
     /// Bytes that are encoded and not written.
     pub(super) fn waiting_bytes(&self) -> usize {
-        let encoded = self.encoded.borrow();
-        encoded.bytes.len() - encoded.written
+        self.encoded.borrow().len()
     }
 
     /// Whether everything pushed is written.
@@ -99,7 +92,7 @@ impl<D: Dialect> Outbox<D> {
         self.messages.get() == 0 && self.waiting_bytes() == 0
     }
 
-    fn encode(&self, encoded: &mut Encoded) {
+    fn encode(&self, encoded: &mut Chain) {
         let messages = self.messages.take();
         if messages > 0 {
             self.counters.add_sent(0, messages);
@@ -108,12 +101,12 @@ impl<D: Dialect> Outbox<D> {
     }
 
     /// Appends one frame and stamps it.
-    fn append(&self, encoded: &mut Encoded, write: impl FnOnce(&mut Vec<u8>)) {
-        let begin = encoded.bytes.len();
-        write(&mut encoded.bytes);
+    fn append(&self, encoded: &mut Chain, write: impl FnOnce(&mut Chain)) {
+        let begin = encoded.written();
+        write(encoded);
         let sequence = self.sequence();
         self.sequence.set(sequence);
-        stamp(&mut encoded.bytes[begin..], clock::now(), sequence, self.acknowledge.get());
+        stamp(encoded.written_from(begin), clock::now(), sequence, self.acknowledge.get());
     }
 }
 
@@ -121,33 +114,14 @@ impl<D: Dialect> Source for Outbox<D> {
     fn pump(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut encoded = self.encoded.borrow_mut();
         loop {
-            if encoded.bytes.is_empty() {
+            if encoded.is_empty() {
                 self.encode(&mut encoded);
             }
-            if encoded.bytes.is_empty() {
+            if encoded.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            ready!(encoded.poll_write(&self.stream, &self.counters, cx))?;
+            ready!(poll_write(&mut encoded, &self.stream, &self.counters, cx))?;
         }
-    }
-}
-
-impl Encoded {
-    fn poll_write(
-        &mut self,
-        stream: &Stream,
-        counters: &Counters,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        while self.written < self.bytes.len() {
-            let n = ready!(stream.poll_write(cx, &self.bytes[self.written..]))?;
-            self.written += n;
-            counters.add_sent(n, 0);
-        }
-        self.written = 0;
-        self.bytes.clear();
-        self.bytes.shrink_to(BYTES_KEPT);
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -160,5 +134,3 @@ impl<D: Dialect> std::fmt::Debug for Outbox<D> {
 /// Messages that may gather for a peer that takes nothing, before they are encoded and counted
 /// against its limit.
 const MESSAGES_GATHERED: usize = 1024;
-/// A rare huge frame must not keep its memory for ever.
-const BYTES_KEPT: usize = 1 << 20;

@@ -2,8 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io;
-use std::task::{Context, Poll, Waker};
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, Waker, ready};
+
+use clockwork_wire::codec::Chain;
+
+use super::counters::Counters;
+use crate::rt::Stream;
 
 /// Something with bytes to write.
 pub(super) trait Source {
@@ -59,3 +64,23 @@ impl Pump {
         .await
     }
 }
+
+/// Writes all of `chain` from where its bytes lie, as far as the socket takes it.
+pub(super) fn poll_write(
+    chain: &mut Chain,
+    stream: &Stream,
+    counters: &Counters,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !chain.is_empty() {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = chain.fill(&mut slices);
+        let n = ready!(stream.poll_write_vectored(cx, &slices[..filled]))?;
+        chain.advance(n);
+        counters.add_sent(n, 0);
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Slices of one write: a batch of sixteen with its inputs takes at most eighteen, a turn some.
+const SLICES: usize = 128;

@@ -1,10 +1,11 @@
 //! Cuts a stream into frames.
 
-use std::io;
+use std::{io, mem};
 
-use clockwork_wire::Payload;
+use bytes::Bytes;
 use clockwork_wire::codec::{DecodeError, FrameKind, Limits, PREAMBLE_BYTES, Preamble};
 
+use super::slab::Slab;
 use crate::rt::Stream;
 
 /// Why a connection cannot be read any further.
@@ -28,65 +29,45 @@ pub enum ReadError {
 
 /// One frame, just read.
 #[derive(Debug)]
-pub(super) struct Frame<'a> {
+pub(super) struct Frame {
     pub(super) preamble: Preamble,
-    pub(super) header: &'a [u8],
-    pub(super) body: Body<'a>,
+    pub(super) header: Bytes,
+    pub(super) body: Bytes,
 }
 
-/// The raw bytes after a header.
-#[derive(Debug)]
-pub(super) enum Body<'a> {
-    /// Still in the reader's buffer.
-    Inline(&'a [u8]),
-    /// Read straight into their own memory.
-    Owned(Payload),
-}
-
-impl Body<'_> {
-    pub(super) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Inline(bytes) => bytes,
-            Self::Owned(payload) => payload,
-        }
-    }
-
-    pub(super) fn into_payload(self) -> Payload {
-        match self {
-            Self::Inline(bytes) => Payload::new(bytes.to_vec()),
-            Self::Owned(payload) => payload,
-        }
-    }
-}
-
-/// Reads frames through one buffer; large bodies go past it.
+/// Reads frames into slabs, of which the payloads that it hands out are views; large bodies get slabs of
+/// their own.
 #[derive(Debug)]
 pub(super) struct FrameReader {
     stream: Stream,
     limits: Limits,
-    buffer: Vec<u8>,
-    head: usize,
-    tail: usize,
+    slab: Slab,
+    /// Bytes of the slab that have been read and belong to no frame yet.
+    filled: usize,
+    /// How large the next slab is.
+    slab_len: usize,
     /// Bytes read since [`FrameReader::take_count`].
     count: usize,
 }
 
 impl FrameReader {
     pub(super) fn new(stream: Stream, limits: Limits) -> Self {
-        Self { stream, limits, buffer: vec![0; BUFFER], head: 0, tail: 0, count: 0 }
+        let slab = Slab::take(SLAB_FIRST);
+        Self { stream, limits, slab, filled: 0, slab_len: SLAB_FIRST, count: 0 }
     }
 
     /// Goes on where another reader of the same stream ended.
     pub(super) fn resume(stream: Stream, limits: Limits, unread: &[u8]) -> Self {
         let mut reader = Self::new(stream, limits);
-        reader.buffer[..unread.len()].copy_from_slice(unread);
-        reader.tail = unread.len();
+        reader.reserve(unread.len());
+        reader.slab.bytes_mut()[..unread.len()].copy_from_slice(unread);
+        reader.filled = unread.len();
         reader
     }
 
     /// What has been read and not taken out.
     pub(super) fn unread(&self) -> &[u8] {
-        &self.buffer[self.head..self.tail]
+        &self.slab.bytes()[..self.filled]
     }
 
     /// What the peer may send from now on.
@@ -95,14 +76,11 @@ impl FrameReader {
     }
 
     /// The next frame, or `None` if the peer closed between two frames.
-    pub(super) async fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Frame>, ReadError> {
         loop {
             match self.look()? {
                 Look::Whole(preamble) => return Ok(Some(self.take(preamble))),
-                Look::Large(preamble) => {
-                    let body = self.read_body(&preamble).await?;
-                    return Ok(Some(self.take_large(preamble, body)));
-                }
+                Look::Large(preamble) => return self.take_large(preamble).await.map(Some),
                 Look::Needs(need) => {
                     self.reserve(need);
                     if !self.fill(need).await? {
@@ -114,7 +92,7 @@ impl FrameReader {
     }
 
     /// The next frame if all of it has been read already.
-    pub(super) fn try_next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
+    pub(super) fn try_next(&mut self) -> Result<Option<Frame>, ReadError> {
         match self.look()? {
             Look::Whole(preamble) => Ok(Some(self.take(preamble))),
             Look::Large(_) | Look::Needs(_) => Ok(None),
@@ -123,12 +101,12 @@ impl FrameReader {
 
     /// Bytes read since the last call.
     pub(super) fn take_count(&mut self) -> usize {
-        std::mem::take(&mut self.count)
+        mem::take(&mut self.count)
     }
 
     /// What the buffered bytes begin with.
     fn look(&self) -> Result<Look, ReadError> {
-        let there = &self.buffer[self.head..self.tail];
+        let there = &self.slab.bytes()[..self.filled];
         let Some(preamble) = there.first_chunk::<PREAMBLE_BYTES>() else {
             return Ok(Look::Needs(PREAMBLE_BYTES));
         };
@@ -144,73 +122,71 @@ impl FrameReader {
         })
     }
 
-    /// Takes a frame out of the buffer.
-    fn take(&mut self, preamble: Preamble) -> Frame<'_> {
-        let header = self.head + PREAMBLE_BYTES;
-        let body = header + length(preamble.header_len);
-        self.head = body + length(preamble.body_len);
-        let (header, body) = (&self.buffer[header..body], &self.buffer[body..self.head]);
-        Frame { preamble, header, body: Body::Inline(body) }
+    /// Takes a frame out of the slab.
+    fn take(&mut self, preamble: Preamble) -> Frame {
+        let header = PREAMBLE_BYTES..PREAMBLE_BYTES + length(preamble.header_len);
+        let frame = self.hand_out(header.end + length(preamble.body_len));
+        Frame { preamble, body: frame.slice(header.end..), header: frame.slice(header) }
     }
 
-    /// Takes preamble and header of a large frame out of the buffer. [`FrameReader::read_body`]
-    /// left what follows them in place.
-    fn take_large(&mut self, preamble: Preamble, body: Payload) -> Frame<'_> {
-        let header = self.head + PREAMBLE_BYTES;
-        let end = header + length(preamble.header_len);
-        self.head = (end + body.len()).min(self.tail);
-        Frame { preamble, header: &self.buffer[header..end], body: Body::Owned(body) }
-    }
-
-    /// Reads a large body into its own memory: first what is in the buffer, then the rest from the
-    /// stream without a detour.
-    async fn read_body(&mut self, preamble: &Preamble) -> Result<Payload, ReadError> {
-        let begin = self.head + PREAMBLE_BYTES + length(preamble.header_len);
-        let mut body = vec![0; length(preamble.body_len)];
-        let have = (self.tail - begin).min(body.len());
-        body[..have].copy_from_slice(&self.buffer[begin..begin + have]);
-        let mut filled = have;
-        while filled < body.len() {
-            let n = self.stream.read(&mut body[filled..]).await?;
+    /// Takes a frame with a large body: what the slab has of it, then the rest from the stream straight
+    /// into a slab of its own.
+    async fn take_large(&mut self, preamble: Preamble) -> Result<Frame, ReadError> {
+        let header = self.hand_out(PREAMBLE_BYTES + length(preamble.header_len));
+        let header = header.slice(PREAMBLE_BYTES..);
+        let need = length(preamble.body_len);
+        let mut slab = Slab::take(need);
+        let mut have = self.filled.min(need);
+        slab.bytes_mut()[..have].copy_from_slice(&self.hand_out(have));
+        while have < need {
+            let n = self.stream.read(&mut slab.bytes_mut()[have..need]).await?;
             if n == 0 {
-                return Err(ReadError::Truncated { have: filled, need: body.len() });
+                return Err(ReadError::Truncated { have, need });
             }
-            filled += n;
+            have += n;
             self.count += n;
         }
-        Ok(Payload::new(body))
+        let body = slab.hand_out(need);
+        slab.retire();
+        Ok(Frame { preamble, header, body })
+    }
+
+    fn hand_out(&mut self, len: usize) -> Bytes {
+        self.filled -= len;
+        self.slab.hand_out(len)
     }
 
     /// Makes room for a frame of which `need` bytes are wanted next.
     fn reserve(&mut self, need: usize) {
-        if self.head == self.tail {
-            (self.head, self.tail) = (0, 0);
-            // A rare huge frame must not keep its memory for ever.
-            if self.buffer.len() > BUFFER_KEPT && need <= BUFFER {
-                self.buffer.truncate(BUFFER);
-                self.buffer.shrink_to_fit();
-            }
-        } else if self.head + need > self.buffer.len() {
-            self.buffer.copy_within(self.head..self.tail, 0);
-            (self.head, self.tail) = (0, self.tail - self.head);
-        }
-        if self.head + need > self.buffer.len() {
-            self.buffer.resize(self.head + need, 0);
+        // Where nobody keeps a view, the same warm memory serves again.
+        let anew = self.filled == 0 && self.slab.begin_anew();
+        let room = self.slab.bytes().len();
+        // A busy peer gets a larger slab, and a rare huge frame must not keep its memory for ever.
+        let unfit = anew && !(self.slab_len..=SLAB_LAST).contains(&room);
+        if unfit || room < need.max(self.filled + READ_LEAST) {
+            let mut slab = Slab::take(need.max(self.slab_len));
+            slab.bytes_mut()[..self.filled].copy_from_slice(&self.slab.bytes()[..self.filled]);
+            mem::replace(&mut self.slab, slab).retire();
         }
     }
 
     /// Reads once; `false` if the peer closed between two frames.
     async fn fill(&mut self, need: usize) -> Result<bool, ReadError> {
-        let n = match self.stream.read(&mut self.buffer[self.tail..]).await {
+        let room = &mut self.slab.bytes_mut()[self.filled..];
+        let most = room.len();
+        let n = match self.stream.read(room).await {
             // A process that ends with something unread resets its connections: it has left.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
             read => read?,
         };
-        let have = self.tail - self.head;
-        if n == 0 && have > 0 {
-            return Err(ReadError::Truncated { have, need });
+        if n == 0 && self.filled > 0 {
+            return Err(ReadError::Truncated { have: self.filled, need });
         }
-        self.tail += n;
+        if n == most {
+            // More is there than fits: a busy peer is read in larger pieces.
+            self.slab_len = (self.slab_len * 2).min(SLAB_LAST);
+        }
+        self.filled += n;
         self.count += n;
         Ok(n > 0)
     }
@@ -231,7 +207,10 @@ fn length(len: u32) -> usize {
 }
 
 /// Enough for some hundred messages per read.
-const BUFFER: usize = 64 << 10;
-const BUFFER_KEPT: usize = 1 << 20;
+const SLAB_FIRST: usize = 64 << 10;
+/// Enough for a busy peer's frames, with payloads of some kilobytes in them.
+const SLAB_LAST: usize = 1 << 20;
+/// With less room than this, what is left of a slab is not worth a read.
+const READ_LEAST: usize = 16 << 10;
 /// A body above this is read into its own memory; below, one copy is cheaper than another read.
 const LARGE: usize = 16 << 10;

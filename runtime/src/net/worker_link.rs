@@ -2,17 +2,16 @@
 
 use clockwork_executor::Inputs;
 use clockwork_wire::codec::{
-    Actions, ActionsEncoder, BodyId, DecodeError, FrameKind, Limits, Results, ResultsEncoder,
-    is_inline,
+    Actions, ActionsEncoder, BodyId, Chain, DecodeError, FrameKind, Limits, Results,
+    ResultsEncoder, is_inline,
 };
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, Encoding, LoadModel, ModelLoaded, ModelUnloaded,
     Nanos, Payload, Role, UnloadModel, WorkerState,
 };
 
-use super::client_link::body_len;
-use super::dialect::{Dialect, Ear, Parcel};
-use super::part::Part;
+use super::Part;
+use super::dialect::{Body, Dialect, Ear, Parcel};
 
 /// What the controller tells a worker. `I` are the inputs of an INFER: a [`Batch`] to send,
 /// [`Inputs`] when received.
@@ -109,22 +108,22 @@ impl Dialect for ControllerSide {
         encoder.is_full()
     }
 
-    fn finish(encoder: &mut ActionsEncoder, out: &mut Vec<u8>) {
+    fn finish(encoder: &mut ActionsEncoder, out: &mut Chain) {
         encoder.finish(out);
     }
 
     fn decode(
         header: &[u8],
-        body: &[u8],
+        body: &Body,
         limits: &Limits,
         ear: &mut Ear<'_, Self>,
     ) -> Result<(), DecodeError> {
-        let frame = Results::decode(header, body_len(body), limits)?;
+        let frame = Results::decode(header, body.len(), limits)?;
         let results = frame.results();
         frame.loaded.into_iter().for_each(|loaded| ear.hear(Report::ModelLoaded(loaded)));
         for (result, inline) in results {
             let result = ear.local(result);
-            let output = Payload::new(body[inline].to_vec());
+            let output = body.payload(inline);
             let message = Report::Result { result, output };
             if is_inline(result.output_len) {
                 ear.hear(message);
@@ -158,19 +157,23 @@ fn encode_action(encoder: &mut ActionsEncoder, action: &Action, batch: Batch) ->
     let total = sizes.iter().copied().map(u64::from).sum::<u64>();
     // More than 32 bits can say is refused by every peer's limits, and does not travel inline.
     if is_inline(u32::try_from(total).unwrap_or(u32::MAX)) {
-        encoder.action(action, &sizes, batch.encoding, batch.parts.iter().map(|p| &**p));
+        encoder.action_shared(action, &sizes, batch.encoding, batch.parts);
         return None;
     }
-    encoder.action(action, &sizes, batch.encoding, []);
+    encoder.action_shared(action, &sizes, batch.encoding, []);
     let Batch { parts, send_by, .. } = batch;
     Some(Parcel { id: BodyId::Action(action.id), parts, latest: action.window.latest, send_by })
+}
+
+fn size(part: &Part) -> u32 {
+    u32::try_from(part.len()).expect("an input's length fits its message")
 }
 
 /// The bytes of each input; all zero if they are absent.
 fn sizes(kind: ActionKind, parts: &[Part]) -> Vec<u32> {
     match kind {
         ActionKind::Infer { batch } if parts.is_empty() => vec![0; batch.count()],
-        ActionKind::Infer { .. } => parts.iter().map(|p| body_len(p)).collect(),
+        ActionKind::Infer { .. } => parts.iter().map(size).collect(),
         ActionKind::Load | ActionKind::Evict => Vec::new(),
     }
 }
@@ -187,10 +190,10 @@ impl Dialect for WorkerSide {
         match message {
             Report::Result { result, output } => {
                 if is_inline(result.output_len) {
-                    encoder.result(&result, &output);
+                    encoder.result_shared(&result, output);
                     return None;
                 }
-                encoder.result(&result, &[]);
+                encoder.result_shared(&result, Part::EMPTY);
                 let id = BodyId::Action(result.id);
                 let (latest, send_by) = (Nanos::MAX, Nanos::MAX);
                 return Some(Parcel { id, parts: vec![output], latest, send_by });
@@ -207,24 +210,24 @@ impl Dialect for WorkerSide {
         encoder.is_full()
     }
 
-    fn finish(encoder: &mut ResultsEncoder, out: &mut Vec<u8>) {
+    fn finish(encoder: &mut ResultsEncoder, out: &mut Chain) {
         encoder.finish(out);
     }
 
     fn decode(
         header: &[u8],
-        body: &[u8],
+        body: &Body,
         limits: &Limits,
         ear: &mut Ear<'_, Self>,
     ) -> Result<(), DecodeError> {
-        let frame = Actions::decode(header, body_len(body), limits)?;
+        let frame = Actions::decode(header, body.len(), limits)?;
         let actions = frame.actions();
         frame.loads.into_iter().for_each(|load| ear.hear(Command::LoadModel(load)));
         for message in actions {
             let action = ear.local(message.action);
             let apart = message.inline.is_empty() && message.sizes.total() > 0;
             let inputs = Inputs {
-                body: Payload::new(body[message.inline].to_vec()),
+                body: body.payload(message.inline.clone()),
                 sizes: message.sizes.collect(),
                 encoding: message.encoding,
             };

@@ -4,13 +4,14 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use std::{fmt, io, thread};
+use std::{fmt, mem, thread};
 
 use clockwork_wire::Span;
 use futures_lite::io::{AsyncRead, AsyncWrite};
@@ -137,6 +138,24 @@ struct Inner {
     local: SocketAddr,
 }
 
+impl Inner {
+    /// Sends what fits into the kernel's buffer, without waiting and without a signal.
+    fn send(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        // SAFETY: all fields are numbers and pointers, for which zero means "none".
+        let mut message: libc::msghdr = unsafe { mem::zeroed() };
+        message.msg_iov = slices.as_ptr().cast_mut().cast();
+        message.msg_iovlen = slices.len();
+        let fd = self.stream.borrow().as_raw_fd();
+        // SAFETY: the descriptor is open as long as the stream is; the slices, which have the layout
+        // of the system's own, are only read, and not after the call.
+        let sent = unsafe { libc::sendmsg(fd, &raw const message, SEND_FLAGS) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// Neither wait nor signal.
+const SEND_FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
 impl Stream {
     /// Takes an accepted connection to the calling core. Small frames are sent at once from here
     /// on.
@@ -207,6 +226,24 @@ impl Stream {
     /// write at a time.
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    /// [`Stream::poll_write`] from several places in one system call.
+    pub fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let [slice] = slices {
+            return self.poll_write(cx, slice);
+        }
+        match self.0.send(slices) {
+            // The library's own write is refused likewise, and knows how to wait.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.poll_write(cx, slices.first().map_or(&[], |slice| slice))
+            }
+            sent => Poll::Ready(sent),
+        }
     }
 
     /// Writes all of `bytes`.

@@ -156,7 +156,7 @@ impl Core {
     fn give_out(&mut self, output: Output) {
         match output {
             Output::Result { result, output } => {
-                self.send_result(Outcome::Action(result, Part::from(output)));
+                self.send_result(Outcome::Action(result, output));
             }
             Output::ModelLoaded(loaded) => {
                 self.console.load_done(&loaded);

@@ -2,11 +2,11 @@
 
 use clockwork_runtime::clock;
 use clockwork_runtime::net::{
-    Answer, Ask, Dialect, Ear, Event, Parcel, Part, ServiceSide, Settings, hello,
+    Answer, Ask, Body, Dialect, Ear, Event, Parcel, Part, ServiceSide, Settings, hello,
 };
 use clockwork_runtime::rt::{self, Listener};
 use clockwork_wire::codec::{
-    ActionsEncoder, BodyId, DecodeError, FrameKind, Limits, Preamble, RequestsEncoder,
+    ActionsEncoder, BodyId, Chain, DecodeError, FrameKind, Limits, Preamble, RequestsEncoder,
     ResponsesEncoder, body_prefix, stamp,
 };
 use clockwork_wire::{Hello, LinkKind, Payload, RequestId, Role, SessionId, Span};
@@ -237,11 +237,11 @@ impl Dialect for Buggy {
         ServiceSide::is_full(encoder)
     }
 
-    fn finish(encoder: &mut ResponsesEncoder, out: &mut Vec<u8>) {
+    fn finish(encoder: &mut ResponsesEncoder, out: &mut Chain) {
         ServiceSide::finish(encoder, out);
     }
 
-    fn decode(_: &[u8], _: &[u8], _: &Limits, _: &mut Ear<'_, Self>) -> Result<(), DecodeError> {
+    fn decode(_: &[u8], _: &Body, _: &Limits, _: &mut Ear<'_, Self>) -> Result<(), DecodeError> {
         panic!("a bug of ours")
     }
 

@@ -2,7 +2,7 @@
 
 use clockwork_runtime::clock;
 use clockwork_runtime::net::{
-    Answer, Batch, ClientSide, Command, ControllerSide, Event, HandshakeError, Hub, Part, Report,
+    Answer, Batch, ClientSide, Command, ControllerSide, Event, HandshakeError, Hub, Report,
     Settings, WorkerSide, hello, is_acknowledged,
 };
 use clockwork_runtime::rt::{self, Listener};
@@ -213,7 +213,7 @@ fn a_batch_of_large_inputs_arrives_as_one_body() {
         let (worker, controller, accepting) = worker_link().await;
         let link = controller.up().await;
         worker.up().await;
-        let whole = Part::from(input(0, 100_000));
+        let whole = input(0, 100_000);
         let parts = vec![whole.clone(), whole.slice(500..20_500).unwrap()];
         let inputs = Batch { parts, send_by: Nanos::MAX, ..Batch::default() };
         controller.hub.send(link, Command::Action { action: action(1, 2), inputs });
@@ -235,7 +235,7 @@ fn an_input_past_its_send_by_time_is_dropped_and_both_sides_know() {
         let (worker, controller, accepting) = worker_link().await;
         let link = controller.up().await;
         let worker_link = worker.up().await;
-        let parts = vec![Part::from(input(0, 100_000))];
+        let parts = vec![input(0, 100_000)];
         let send_by = clock::now() - Span::from_millis(1);
         let inputs = Batch { parts, send_by, ..Batch::default() };
         controller.hub.send(link, Command::Action { action: action(1, 1), inputs });

@@ -153,7 +153,7 @@ async fn serve(end: End<ServiceSide>, ends: Rc<RefCell<Vec<String>>>) {
                     arrival: received,
                     departure: received,
                 };
-                end.hub.send(link, Answer::Infer { response, output: Part::from(input) });
+                end.hub.send(link, Answer::Infer { response, output: input });
             }
             Event::Down { reason, .. } => ends.borrow_mut().push(reason.to_string()),
             Event::Heard { .. } | Event::Up { .. } | Event::Dropped { .. } => {}
@@ -180,7 +180,7 @@ pub(crate) fn infer(id: u64, len: usize) -> Ask<Part> {
         slo: Span::ZERO,
         input: InputSpec { len: u32::try_from(len).unwrap(), ..InputSpec::default() },
     };
-    Ask::Infer { request, input: Part::from(input(id, len)) }
+    Ask::Infer { request, input: input(id, len) }
 }
 
 /// The input of that inference.

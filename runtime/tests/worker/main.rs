@@ -69,7 +69,7 @@ fn an_inference_takes_exactly_its_profiled_time_and_returns_its_output() {
     on_core(async move {
         let controller = Controller::dial(served.address, 1).await.unwrap();
         prepare(&controller).await;
-        let input = Part::from(Payload::new(vec![7; 602_112]));
+        let input = Payload::new(vec![7; 602_112]);
         controller.say(infer(3, Window::ALWAYS, vec![input]));
         let Report::Result { result, output } = controller.hear().await else {
             panic!("it was ordered")
@@ -95,7 +95,7 @@ fn the_processor_is_a_device_that_wakes_its_worker() {
         let Report::Result { result, .. } = controller.hear().await else { panic!("ordered") };
         assert_eq!((result.id, result.status), (id(2), Status::OK));
         let input = vec![0; usize::try_from(profile.input_size).unwrap()];
-        controller.say(infer(3, Window::ALWAYS, vec![Part::from(Payload::new(input))]));
+        controller.say(infer(3, Window::ALWAYS, vec![Payload::new(input)]));
         let Report::Result { result, output } = controller.hear().await else { panic!("ordered") };
         assert_eq!((result.id, result.status), (id(3), Status::OK));
         assert_eq!(output.len(), usize::try_from(profile.output_size).unwrap());

@@ -9,10 +9,10 @@ use super::generated as fb;
 use super::word::{
     action_id, batch, copies, encoding, kind, pages, put_action_id, put_batch, put_encoding,
 };
-use super::{DecodeError, FrameKind, Limits, NAME_MAX, check};
+use super::{DecodeError, FrameKind, Limits, NAME_MAX, Sink, check};
 use crate::{
-    Action, ActionId, ActionKind, Encoding, Foreign, GpuId, LoadModel, ModelId, Nanos, Span,
-    UnloadModel, Window,
+    Action, ActionId, ActionKind, Encoding, Foreign, GpuId, LoadModel, ModelId, Nanos, Payload,
+    Span, UnloadModel, Window,
 };
 
 /// Collects a turn's actions for one worker into one frame.
@@ -60,8 +60,27 @@ impl ActionsEncoder {
         encoding: Encoding,
         inline: impl IntoIterator<Item = &'p [u8]>,
     ) {
+        self.frame.attach(total(sizes), inline);
+        self.push(action, sizes, encoding);
+    }
+
+    /// [`ActionsEncoder::action`] without a copy of the inputs.
+    ///
+    /// # Panics
+    /// As [`ActionsEncoder::action`].
+    pub fn action_shared(
+        &mut self,
+        action: &Action,
+        sizes: &[u32],
+        encoding: Encoding,
+        inline: impl IntoIterator<Item = Payload>,
+    ) {
+        self.frame.splice(total(sizes), inline);
+        self.push(action, sizes, encoding);
+    }
+
+    fn push(&mut self, action: &Action, sizes: &[u32], encoding: Encoding) {
         assert_eq!(sizes.len(), inputs(action.kind), "one size per input");
-        self.frame.attach(sizes.iter().copied().map(u64::from).sum(), inline);
         let mut raw = fb::Action::default();
         raw.set_id(&put_action_id(action.id));
         raw.set_earliest(action.window.earliest.get());
@@ -137,7 +156,7 @@ impl ActionsEncoder {
     }
 
     /// Appends the frame to `out` and starts the next one.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut impl Sink) {
         let args = fb::ActionsArgs {
             actions: self.frame.vector(&mut self.actions),
             sizes: self.frame.vector(&mut self.sizes),
@@ -262,6 +281,10 @@ impl Iterator for Sizes<'_> {
 }
 
 impl ExactSizeIterator for Sizes<'_> {}
+
+fn total(sizes: &[u32]) -> u64 {
+    sizes.iter().copied().map(u64::from).sum()
+}
 
 fn inputs(kind: ActionKind) -> usize {
     match kind {

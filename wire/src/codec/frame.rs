@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use flatbuffers::{FlatBufferBuilder, Push, Vector, WIPOffset};
 
-use super::{FrameKind, Preamble, check};
+use super::{Chain, FrameKind, Preamble, Sink, check};
+use crate::Payload;
 
 /// The largest payload that travels with its message, in bytes.
 pub const INLINE_MAX: u32 = 16 << 10;
@@ -20,15 +21,15 @@ pub const fn is_inline(len: u32) -> bool {
 pub(super) struct FrameWriter {
     kind: FrameKind,
     pub(super) builder: FlatBufferBuilder<'static>,
-    inline: Vec<u8>,
+    inline: Chain,
 }
 
 impl FrameWriter {
     pub(super) fn new(kind: FrameKind) -> Self {
-        Self { kind, builder: FlatBufferBuilder::new(), inline: Vec::new() }
+        Self { kind, builder: FlatBufferBuilder::new(), inline: Chain::default() }
     }
 
-    /// Takes in the inline part of a payload of `len` bytes.
+    /// Takes in the inline part of a payload of `len` bytes: a copy of `parts`.
     ///
     /// # Panics
     /// If `parts` do not have together as many bytes as travel inline: `len`, or none if the payload
@@ -36,8 +37,21 @@ impl FrameWriter {
     pub(super) fn attach<'p>(&mut self, len: u64, parts: impl IntoIterator<Item = &'p [u8]>) {
         let before = self.inline.len();
         for part in parts {
-            self.inline.extend_from_slice(part);
+            self.inline.put(part);
         }
+        self.check_attached(before, len);
+    }
+
+    /// As [`FrameWriter::attach`], without a copy of what is long.
+    pub(super) fn splice(&mut self, len: u64, parts: impl IntoIterator<Item = Payload>) {
+        let before = self.inline.len();
+        for part in parts {
+            self.inline.splice(part);
+        }
+        self.check_attached(before, len);
+    }
+
+    fn check_attached(&self, before: usize, len: u64) {
         let (attached, due) = (check::wide(self.inline.len() - before), inline_part(len));
         assert_eq!(attached, due, "a payload of {len} bytes has {due} inline");
     }
@@ -61,16 +75,15 @@ impl FrameWriter {
     }
 
     /// Appends the frame to `out` and starts the next one.
-    pub(super) fn finish<T>(&mut self, root: WIPOffset<T>, out: &mut Vec<u8>) {
+    pub(super) fn finish<T>(&mut self, root: WIPOffset<T>, out: &mut impl Sink) {
         self.builder.finish_minimal(root);
         let header = self.builder.finished_data();
         let [header_len, body_len] = [header.len(), self.inline.len()]
             .map(|len| u32::try_from(len).expect("a frame is smaller than 4 GiB"));
-        out.extend_from_slice(&Preamble::new(self.kind, header_len, body_len).encode());
-        out.extend_from_slice(header);
-        out.extend_from_slice(&self.inline);
+        out.put(&Preamble::new(self.kind, header_len, body_len).encode());
+        out.put(header);
+        out.take_in(&mut self.inline);
         self.builder.reset();
-        self.inline.clear();
     }
 }
 

@@ -44,6 +44,7 @@
 //! ```
 
 mod body;
+mod chain;
 mod check;
 mod error;
 mod frame;
@@ -68,6 +69,7 @@ mod generated;
 
 pub use actions::{ActionMessage, Actions, ActionsEncoder, Sizes};
 pub use body::{BODY_PREFIX_BYTES, BodyId, body_prefix};
+pub use chain::{Chain, Sink};
 pub use error::DecodeError;
 pub use frame::{INLINE_MAX, is_inline};
 pub use hello::{decode_hello, encode_hello};

@@ -7,9 +7,9 @@ use flatbuffers::{Vector, WIPOffset};
 use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
 use super::generated as fb;
 use super::word::{copies, encoding, put_encoding};
-use super::{COPIES_MAX, DecodeError, FrameKind, Limits, NAME_MAX, check};
+use super::{COPIES_MAX, DecodeError, FrameKind, Limits, NAME_MAX, Sink, check};
 use crate::{
-    InferRequest, InputSpec, LoadRequest, ModelId, RequestId, Span, UnloadRequest, UserId,
+    InferRequest, InputSpec, LoadRequest, ModelId, Payload, RequestId, Span, UnloadRequest, UserId,
 };
 
 /// Collects a turn's requests into one frame.
@@ -47,6 +47,19 @@ impl RequestsEncoder {
     /// If the length of `inline` is not what [`InferRequest::input`] demands.
     pub fn infer(&mut self, request: &InferRequest, inline: &[u8]) {
         self.frame.attach(request.input.len.into(), [inline]);
+        self.push(request);
+    }
+
+    /// [`RequestsEncoder::infer`] without a copy of the input.
+    ///
+    /// # Panics
+    /// As [`RequestsEncoder::infer`].
+    pub fn infer_shared(&mut self, request: &InferRequest, inline: Payload) {
+        self.frame.splice(request.input.len.into(), [inline]);
+        self.push(request);
+    }
+
+    fn push(&mut self, request: &InferRequest) {
         let mut raw = fb::InferRequest::default();
         raw.set_id(request.id.get());
         raw.set_slo(request.slo.get());
@@ -110,7 +123,7 @@ impl RequestsEncoder {
     }
 
     /// Appends the frame to `out` and starts the next one.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut impl Sink) {
         let args = fb::RequestsArgs {
             infers: self.frame.vector(&mut self.infers),
             loads: self.frame.vector(&mut self.loads),

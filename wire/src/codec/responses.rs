@@ -7,10 +7,10 @@ use flatbuffers::{FlatBufferBuilder, Vector, WIPOffset};
 use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
 use super::generated as fb;
 use super::word::{copies, credits, put_credits};
-use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, NAME_MAX, RUN_MAX, check};
+use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, NAME_MAX, RUN_MAX, Sink, check};
 use crate::{
     Credits, Foreign, Home, InferResponse, ListedModel, LoadResponse, ModelId, Nanos, Origin,
-    RequestId, Status, UnloadResponse,
+    Payload, RequestId, Status, UnloadResponse,
 };
 
 /// Collects a turn's responses into one frame.
@@ -50,6 +50,19 @@ impl ResponsesEncoder {
     /// If the length of `inline` is not what [`InferResponse::output_len`] demands.
     pub fn infer(&mut self, response: &InferResponse, inline: &[u8]) {
         self.frame.attach(response.output_len.into(), [inline]);
+        self.push(response);
+    }
+
+    /// [`ResponsesEncoder::infer`] without a copy of the output.
+    ///
+    /// # Panics
+    /// As [`ResponsesEncoder::infer`].
+    pub fn infer_shared(&mut self, response: &InferResponse, inline: Payload) {
+        self.frame.splice(response.output_len.into(), [inline]);
+        self.push(response);
+    }
+
+    fn push(&mut self, response: &InferResponse) {
         let mut raw = fb::InferResponse::default();
         raw.set_id(response.id.get());
         raw.set_arrival(response.arrival.get());
@@ -126,7 +139,7 @@ impl ResponsesEncoder {
     }
 
     /// Appends the frame to `out` and starts the next one.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut impl Sink) {
         let credits = self.credits.take();
         let args = fb::ResponsesArgs {
             infers: self.frame.vector(&mut self.infers),

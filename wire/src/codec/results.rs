@@ -9,10 +9,10 @@ use super::generated as fb;
 use super::profile::{profile, put_profile};
 use super::state::{put_state, state};
 use super::word::{action_id, copies, interval, kind, put_action_id, put_batch, put_interval};
-use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, check};
+use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, Sink, check};
 use crate::{
-    ActionId, ActionResult, Foreign, GpuId, ModelId, ModelLoaded, ModelUnloaded, Nanos, Span,
-    Status, WorkerState,
+    ActionId, ActionResult, Foreign, GpuId, ModelId, ModelLoaded, ModelUnloaded, Nanos, Payload,
+    Span, Status, WorkerState,
 };
 
 /// Collects a turn's results into one frame.
@@ -52,6 +52,19 @@ impl ResultsEncoder {
     /// If the length of `inline` is not what [`ActionResult::output_len`] demands.
     pub fn result(&mut self, result: &ActionResult, inline: &[u8]) {
         self.frame.attach(result.output_len.into(), [inline]);
+        self.push(result);
+    }
+
+    /// [`ResultsEncoder::result`] without a copy of the outputs.
+    ///
+    /// # Panics
+    /// As [`ResultsEncoder::result`].
+    pub fn result_shared(&mut self, result: &ActionResult, inline: Payload) {
+        self.frame.splice(result.output_len.into(), [inline]);
+        self.push(result);
+    }
+
+    fn push(&mut self, result: &ActionResult) {
         let mut raw = fb::ActionResult::default();
         raw.set_id(&put_action_id(result.id));
         raw.set_copy_input(&put_interval(result.copy_input));
@@ -137,7 +150,7 @@ impl ResultsEncoder {
     }
 
     /// Appends the frame to `out` and starts the next one.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut impl Sink) {
         let args = fb::ResultsArgs {
             results: self.frame.vector(&mut self.results),
             loaded: self.frame.vector(&mut self.loaded),
