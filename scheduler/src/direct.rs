@@ -5,6 +5,7 @@
 //! INFER may start 7 ms later; here the number of devices is the worker's, not two.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use crate::Scheduler;
 use crate::message::{ActionRecord, Input, Order, Output, Request, Response};
@@ -23,7 +24,7 @@ pub struct Direct {
     counter: u64,
     requests: u64,
     worker: Option<(WorkerId, Vec<GpuId>)>,
-    models: BTreeMap<ModelId, ModelProfile>,
+    models: BTreeMap<ModelId, Arc<ModelProfile>>,
     loaded: BTreeSet<(ModelId, GpuId)>,
     flights: BTreeMap<u64, (Action, Option<Request>, Nanos)>,
     decided: VecDeque<Output>,

@@ -1,5 +1,7 @@
 //! What goes into a scheduler and what comes out.
 
+use std::sync::Arc;
+
 use clockwork_wire::{
     Action, ActionId, ActionResult, DeviceState, ModelId, ModelProfile, Nanos, RequestId, Span,
     Status, WorkerId,
@@ -24,7 +26,7 @@ pub enum Input {
         /// The model.
         model: ModelId,
         /// What it is on that worker's devices.
-        profile: ModelProfile,
+        profile: Arc<ModelProfile>,
     },
     /// A model is not to be used any longer on a worker. What is on its way there ends as it ends;
     /// then the scheduler evicts what the worker's devices hold of the model. When no worker serves

@@ -1,5 +1,7 @@
 //! Worker link, inward: what a worker did.
 
+use std::sync::Arc;
+
 use crate::{ActionId, ActionKind, ClockOffset, GpuId, Localize, ModelId, Nanos, Span, Status};
 
 /// Begin, end, and the time on the device between them.
@@ -98,7 +100,7 @@ pub struct ModelLoaded {
     /// How many ids.
     pub copies: u32,
     /// The model as this worker's devices see it; `None` when it failed.
-    pub profile: Option<crate::ModelProfile>,
+    pub profile: Option<Arc<crate::ModelProfile>>,
     /// How long it took.
     pub duration: Span,
 }

@@ -1,5 +1,7 @@
 //! What a worker says of itself: its devices, their memory, and what they hold.
 
+use std::sync::Arc;
+
 use crate::{GpuId, ModelId, ModelProfile, Pages};
 
 /// One device of a worker.
@@ -24,8 +26,8 @@ pub struct DeviceState {
 pub struct LoadedModel {
     /// Its id.
     pub model: ModelId,
-    /// What it is.
-    pub profile: ModelProfile,
+    /// What it is; shared by all models of which the same is true.
+    pub profile: Arc<ModelProfile>,
 }
 
 /// Everything a controller must know of a worker before it schedules for it.

@@ -291,7 +291,7 @@ fn state_header(count: u32, name: impl Fn(u32) -> String) -> Vec<u8> {
             load: Span::from_millis(8),
             batches: batches.clone(),
         };
-        LoadedModel { model: ModelId::new(id), profile }
+        LoadedModel { model: ModelId::new(id), profile: profile.into() }
     };
     let models = (0..count).map(model).collect();
     let state = WorkerState { page_bytes: PAGE_BYTES, models, ..WorkerState::default() };

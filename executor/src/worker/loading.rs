@@ -90,7 +90,7 @@ impl Worker {
                 message: String::new(),
                 model: load.model,
                 copies: load.copies,
-                profile: Some(ModelProfile::clone(&profile)),
+                profile: Some(profile),
                 duration: now - received,
             })),
             Err((status, message)) => self.refuse_load_model(&load, status, message),

@@ -79,7 +79,7 @@ impl Registry {
     pub(crate) fn models(&self) -> Vec<LoadedModel> {
         let ids = (0..self.entries.len()).map(ModelId::from_index);
         ids.filter_map(|model| {
-            let profile = ModelProfile::clone(self.profile(model)?);
+            let profile = Arc::clone(self.profile(model)?);
             Some(LoadedModel { model, profile })
         })
         .collect()

@@ -1,5 +1,7 @@
 //! Models on their way in: from a client's wish through the workers' answers to the response.
 
+use std::sync::Arc;
+
 use clockwork_wire::{
     ActionId, ClientId, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
     Nanos, Span, Status, UnloadRequest, UnloadResponse, WorkerId,
@@ -106,7 +108,7 @@ impl Controller {
             let Some(profile) = loaded.profile.as_ref().filter(|_| loaded.status.is_ok()) else {
                 continue;
             };
-            let first = served.get_or_insert_with(|| profile.clone());
+            let first = served.get_or_insert_with(|| Arc::clone(profile));
             if (first.input_size, first.output_size) != (profile.input_size, profile.output_size) {
                 tracing::warn!(
                     worker = worker.get(), model = %job.group.name,
@@ -117,7 +119,7 @@ impl Controller {
             self.catalog.add(&job.group, profile);
             let copies = (0..job.group.copies).map(|copy| LoadedModel {
                 model: ModelId::new(job.group.first.get() + copy),
-                profile: profile.clone(),
+                profile: Arc::clone(profile),
             });
             if let Some(state) = &mut self.fleet.at(*worker).state {
                 state.models.extend(copies);

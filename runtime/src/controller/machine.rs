@@ -1,6 +1,7 @@
 //! The controller without its sockets: a state machine with the same face as the scheduler inside.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use clockwork_config::{ControllerConfig, SchedulerConfig, SchedulerKind};
 use clockwork_scheduler::Scheduler;
@@ -254,7 +255,7 @@ impl Controller {
         let up = clockwork_scheduler::Input::WorkerUp { worker, devices };
         self.scheduler.handle(now, up);
         for loaded in &state.models {
-            let (model, profile) = (loaded.model, loaded.profile.clone());
+            let (model, profile) = (loaded.model, Arc::clone(&loaded.profile));
             let up = clockwork_scheduler::Input::ModelUp { worker, model, profile };
             self.scheduler.handle(now, up);
         }
@@ -266,12 +267,12 @@ impl Controller {
         now: Nanos,
         worker: WorkerId,
         group: &Group,
-        profile: &ModelProfile,
+        profile: &Arc<ModelProfile>,
     ) {
         for copy in 0..group.copies {
             let model = ModelId::new(group.first.get() + copy);
             let input =
-                clockwork_scheduler::Input::ModelUp { worker, model, profile: profile.clone() };
+                clockwork_scheduler::Input::ModelUp { worker, model, profile: Arc::clone(profile) };
             self.scheduler.handle(now, input);
         }
     }

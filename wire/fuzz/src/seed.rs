@@ -141,7 +141,7 @@ pub fn results() -> Vec<Vec<u8>> {
         message: String::new(),
         model: ModelId::new(3),
         copies: 2,
-        profile: Some(profile()),
+        profile: Some(profile().into()),
         duration: Span::from_millis(30),
     });
     let (status, message) = (Status::UNKNOWN_MODEL, "no such model".to_owned());
@@ -171,7 +171,8 @@ fn hello_frame() -> Vec<u8> {
 }
 
 fn state() -> WorkerState {
-    let models = [3, 4, 8].map(|id| LoadedModel { model: ModelId::new(id), profile: profile() });
+    let models =
+        [3, 4, 8].map(|id| LoadedModel { model: ModelId::new(id), profile: profile().into() });
     let device = DeviceState {
         gpu: GpuId::new(0),
         class: "emulated".to_owned(),

@@ -1,6 +1,7 @@
 //! Worker to controller.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use flatbuffers::{Vector, WIPOffset};
 
@@ -240,7 +241,7 @@ fn read(raw: &fb::ActionResult) -> Result<ActionResult, DecodeError> {
 
 fn loaded(raw: fb::ModelLoaded<'_>) -> Result<ModelLoaded, DecodeError> {
     let (status, model) = (Status::new(raw.status()), ModelId::new(raw.model()));
-    let profile = raw.profile().map(profile).transpose()?;
+    let profile = raw.profile().map(profile).transpose()?.map(Arc::new);
     if status.is_ok() && profile.is_none() {
         return Err(DecodeError::Missing { field: "model_loaded.profile" });
     }

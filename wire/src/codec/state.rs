@@ -1,6 +1,7 @@
 //! A worker's state. Models with consecutive ids and equal profiles travel as one run.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
@@ -9,8 +10,8 @@ use super::profile::{profile, put_profile};
 use super::word::{action_id, copies, put_action_id};
 use super::{DecodeError, NAME_MAX, RUN_MAX, check};
 use crate::{
-    ActionId, BatchProfile, DeviceState, GpuId, LoadedModel, ModelId, ModelProfile, PAGE_BYTES,
-    Pages, WorkerState,
+    ActionId, DeviceState, GpuId, LoadedModel, ModelId, ModelProfile, PAGE_BYTES, Pages,
+    WorkerState,
 };
 
 /// # Panics
@@ -121,8 +122,8 @@ fn models(
     limit: u32,
     expanded: &mut u64,
 ) -> Result<Vec<LoadedModel>, DecodeError> {
-    let profiles = raw.profiles().into_iter().flatten().map(profile);
-    let profiles: Vec<_> = profiles.collect::<Result<_, _>>()?;
+    let profiles = raw.profiles().into_iter().flatten().map(|raw| Ok(Arc::new(profile(raw)?)));
+    let profiles: Vec<_> = profiles.collect::<Result<_, DecodeError>>()?;
     let mut models = Vec::new();
     let mut bound = 0_u64;
     for run in raw.models().into_iter().flatten() {
@@ -131,17 +132,20 @@ fn models(
         let copies = copies("loaded_models.copies", first, run.copies(), 1)?;
         bound = u64::from(first.get()) + u64::from(copies);
         let profile = numbered(&profiles, run.profile())?;
-        *expanded += u64::from(copies) * memory(profile);
+        *expanded += u64::from(copies) * check::wide(size_of::<LoadedModel>());
         check::length("worker_state.models: expanded size", *expanded, limit)?;
         models.extend((0..copies).map(|copy| LoadedModel {
             model: ModelId::new(first.get() + copy),
-            profile: profile.clone(),
+            profile: Arc::clone(profile),
         }));
     }
     Ok(models)
 }
 
-fn numbered(profiles: &[ModelProfile], number: u32) -> Result<&ModelProfile, DecodeError> {
+fn numbered(
+    profiles: &[Arc<ModelProfile>],
+    number: u32,
+) -> Result<&Arc<ModelProfile>, DecodeError> {
     let profile = usize::try_from(number).ok().and_then(|number| profiles.get(number));
     profile.ok_or_else(|| DecodeError::OutOfRange {
         field: "loaded_models.profile",
@@ -149,10 +153,4 @@ fn numbered(profiles: &[ModelProfile], number: u32) -> Result<&ModelProfile, Dec
         min: 0,
         max: check::wide(profiles.len()).saturating_sub(1),
     })
-}
-
-/// Bytes that one model takes when it is decoded.
-fn memory(profile: &ModelProfile) -> u64 {
-    let batches = profile.batches.len() * size_of::<BatchProfile>();
-    check::wide(size_of::<LoadedModel>() + profile.name.len() + batches)
 }

@@ -203,7 +203,7 @@ pub(crate) fn model_loaded() -> impl Strategy<Value = ModelLoaded> {
             message,
             model,
             copies,
-            profile: (keep || status.is_ok()).then_some(profile),
+            profile: (keep || status.is_ok()).then_some(profile.into()),
             duration: Span::new(duration),
         },
     )
@@ -214,7 +214,7 @@ pub(crate) fn worker_state() -> impl Strategy<Value = WorkerState> {
         // Two profiles among a few ids: runs of equal neighbours form and break.
         let model = |id: u32| LoadedModel {
             model: ModelId::new(id),
-            profile: profiles[usize::from(id % 7 == 3)].clone(),
+            profile: profiles[usize::from(id % 7 == 3)].clone().into(),
         };
         ids.into_iter().map(model).collect::<Vec<_>>()
     });

@@ -1,5 +1,6 @@
 //! A scheduler, its requests and its devices, in virtual time.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use clockwork_scheduler::{Input, Output, Scheduler};
@@ -48,11 +49,12 @@ impl World {
         profile: &ModelProfile,
     ) -> Self {
         let now = arrivals.next();
+        let shared = Arc::new(profile.clone());
         let per_worker = usize::try_from(DEVICES_PER_WORKER).expect("a small number fits usize");
         for (worker, devices) in (0..).map(WorkerId::new).zip(devices.chunks(per_worker)) {
             scheduler.handle(now, Input::WorkerUp { worker, devices: devices.to_vec() });
             for model in (0..models).map(ModelId::new) {
-                let profile = profile.clone();
+                let profile = Arc::clone(&shared);
                 scheduler.handle(now, Input::ModelUp { worker, model, profile });
             }
         }

@@ -184,7 +184,7 @@ mod tests {
             message: String::new(),
             model: ModelId::new(0),
             copies: 2,
-            profile,
+            profile: profile.map(Into::into),
             duration: Span::new(14_900_000),
         }
     }

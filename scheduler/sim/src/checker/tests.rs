@@ -36,7 +36,8 @@ impl Bench {
         checker.input(at(0), &Input::WorkerUp { worker: WORKER, devices: vec![device] });
         for model in 0..2 {
             let model = ModelId::new(model);
-            checker.input(at(0), &Input::ModelUp { worker: WORKER, model, profile: profile() });
+            checker
+                .input(at(0), &Input::ModelUp { worker: WORKER, model, profile: profile().into() });
         }
         Self { checker, actions: 0, arrivals: Vec::new() }
     }

@@ -1,6 +1,7 @@
 //! The controller's part before any inference: workers, models, and clients that wait for them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use clockwork_config::SchedulerConfig;
 use clockwork_scheduler::Input;
@@ -150,8 +151,9 @@ impl Front {
         family.waiting.remove(&worker);
         family.announce(out);
         let profile = loaded.profile.as_ref();
-        let up =
-            |profile: &ModelProfile| family.ids().map(|m| model_up(worker, m, profile)).collect();
+        let up = |profile: &Arc<ModelProfile>| {
+            family.ids().map(|m| model_up(worker, m, profile)).collect()
+        };
         profile.map(up).unwrap_or_default()
     }
 
@@ -194,6 +196,6 @@ impl Family {
     }
 }
 
-fn model_up(worker: WorkerId, model: ModelId, profile: &ModelProfile) -> Input {
-    Input::ModelUp { worker, model, profile: profile.clone() }
+fn model_up(worker: WorkerId, model: ModelId, profile: &Arc<ModelProfile>) -> Input {
+    Input::ModelUp { worker, model, profile: Arc::clone(profile) }
 }

@@ -81,6 +81,7 @@ impl Bench {
 
     fn model(&mut self, worker: WorkerId, model: u32, profile: ModelProfile) {
         let model = ModelId::new(model);
+        let profile = profile.into();
         self.scheduler.handle(self.scheduler.now, Input::ModelUp { worker, model, profile });
     }
 
