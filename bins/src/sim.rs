@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clockwork_config::SchedulerKind;
 use clockwork_simulator::{Calibration, Options, SCENARIOS, scenario, simulate};
 use clockwork_wire::Span;
 
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// Factor on the scenario's load
     #[arg(long)]
     load: Option<f64>,
+    /// Which scheduler decides, instead of the scenario's
+    #[arg(long)]
+    scheduler: Option<SchedulerKind>,
     /// Write the report to this file as well
     #[arg(long)]
     json: Option<PathBuf>,
@@ -80,6 +84,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         warmup: arguments.arrivals.map(|_| Span::ZERO),
         duration: positive("seconds", arguments.seconds)?.map(|s| Span::from_f64(s * 1e9)),
         arrivals: arguments.arrivals,
+        kind: arguments.scheduler,
         load: positive("load", arguments.load)?,
         ..Options::default()
     })

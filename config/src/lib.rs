@@ -50,7 +50,7 @@ pub use executor::ExecutorConfig;
 pub use knobs::{Key, Section};
 pub use log::LogConfig;
 pub use network::NetworkConfig;
-pub use scheduler::{SchedulerConfig, SchedulerKind};
+pub use scheduler::{Eviction, SchedulerConfig, SchedulerKind};
 pub use source::{Overridden, Resolved, Sources};
 pub use template::{default_toml, documented};
 pub use worker::WorkerConfig;

@@ -12,7 +12,7 @@ use crate::{Check, ConfigError};
 knobs! {
     /// What the scheduler may assume and how far ahead it may plan.
     pub struct SchedulerConfig {
-        /// Which scheduler decides: "infer5", "infer4" (the same scheduler under its older name),
+        /// Which scheduler decides: "clockwork", "infer5" (the published one), "infer4" (the same scheduler under its older name),
         /// "echo" (answers at once, touches no worker) or "direct" (one request, one action).
         pub kind: SchedulerKind = SchedulerKind::Infer5,
         /// Whether the controller makes up inputs for requests that carry none; otherwise the
@@ -68,6 +68,23 @@ knobs! {
         /// counts as a lost worker. Large: its requests wait that long for an answer.
         #[serde(with = "crate::unit::span")]
         pub action_grace: Span = Span::from_millis(100),
+        /// "clockwork": whether a request that no schedule could serve in time is refused when it
+        /// comes. false: it waits until its deadline, for a luck that seldom comes. true: a wrong
+        /// estimate may refuse what could have been served.
+        pub early_refusal: bool = true,
+        /// "clockwork": INFERs that a device is given at once, 1 to 4. 1: it idles for a network
+        /// round trip after each. 4: work is committed before better choices arrive.
+        pub depth: u32 = 2,
+        /// "clockwork": how long before a device is free it is given its next INFER; 0 derives it
+        /// from measured deliveries. Small: devices idle. Large: work is committed early.
+        #[serde(with = "crate::unit::span")]
+        pub ahead: Span = Span::ZERO,
+        /// "clockwork": if `ahead` is derived, the part of the running INFER that is added to it, 0
+        /// to 1. 0: a late delivery leaves a gap. 1: the next batch is closed a whole batch early.
+        pub ahead_executions: f64 = 0.0,
+        /// "clockwork": which weights give way: "worth" (what costs least to load again, by its size
+        /// and the time between its requests) or "lru" (least recently used).
+        pub eviction: Eviction = Eviction::Worth,
         /// Device clock for which estimates hold, in MHz, at least 1; times are scaled by measured
         /// clock / this. Any value is consistent with itself.
         pub default_clock: u32 = 1_380,
@@ -75,6 +92,17 @@ knobs! {
         /// Small: bursts are refused. Large: memory (about 150 bytes each).
         pub max_requests: u32 = 1_000_000,
     }
+}
+
+/// Which weights give way for others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Eviction {
+    /// Those that it costs least to miss.
+    #[default]
+    Worth,
+    /// Those that were used least recently.
+    Lru,
 }
 
 /// The schedulers, by the names of the original's command line.
@@ -86,6 +114,8 @@ pub enum SchedulerKind {
     Infer5,
     /// The same scheduler under the name of its predecessor.
     Infer4,
+    /// The published scheduler's successor.
+    Clockwork,
     /// Answers every request at once without touching a worker: measures the network.
     Echo,
     /// One request, one action: for debugging.
@@ -94,11 +124,13 @@ pub enum SchedulerKind {
 
 impl SchedulerKind {
     /// Every kind, in the order of the help text.
-    pub const ALL: [Self; 4] = [Self::Infer5, Self::Infer4, Self::Echo, Self::Direct];
+    pub const ALL: [Self; 5] =
+        [Self::Clockwork, Self::Infer5, Self::Infer4, Self::Echo, Self::Direct];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Clockwork => "CLOCKWORK",
             Self::Infer5 => "INFER5",
             Self::Infer4 => "INFER4",
             Self::Echo => "ECHO",
@@ -150,6 +182,15 @@ impl Check for SchedulerConfig {
             percentile,
             "0 to 1",
         )?;
+        let depth = self.depth;
+        ConfigError::unless((1..=4).contains(&depth), "scheduler.depth", depth, "1 to 4")?;
+        let part = self.ahead_executions;
+        ConfigError::unless(
+            (0.0..=1.0).contains(&part),
+            "scheduler.ahead_executions",
+            part,
+            "0 to 1",
+        )?;
         let clock = self.default_clock;
         ConfigError::unless(clock >= 1, "scheduler.default_clock", clock, "at least 1")?;
         let requests = self.max_requests;
@@ -183,7 +224,7 @@ mod tests {
         assert_eq!("INFER4".parse(), Ok(SchedulerKind::Infer4));
         let error = "FIFO".parse::<SchedulerKind>().unwrap_err().to_string();
         assert!(
-            error.contains("FIFO") && error.contains("INFER5, INFER4, ECHO, DIRECT"),
+            error.contains("FIFO") && error.contains("CLOCKWORK, INFER5, INFER4, ECHO, DIRECT"),
             "{error}"
         );
     }

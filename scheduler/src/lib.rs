@@ -8,6 +8,7 @@
 
 pub mod message;
 
+pub mod clockwork;
 pub mod direct;
 pub mod echo;
 pub mod infer5;
@@ -21,6 +22,7 @@ mod queue;
 mod request;
 mod timeline;
 
+pub use clockwork::Clockwork;
 pub use direct::Direct;
 pub use echo::Echo;
 pub use infer5::Infer5;
@@ -57,6 +59,7 @@ pub fn scheduler(config: SchedulerConfig, epoch: u32, shard: u32) -> Box<dyn Sch
         SchedulerKind::Infer5 | SchedulerKind::Infer4 => {
             Box::new(Infer5::new(config, epoch, shard))
         }
+        SchedulerKind::Clockwork => Box::new(Clockwork::new(config, epoch, shard)),
         SchedulerKind::Echo => Box::new(Echo::new(&config)),
         SchedulerKind::Direct => Box::new(Direct::new(config, epoch, shard)),
     }

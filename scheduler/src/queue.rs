@@ -35,6 +35,11 @@ impl Queue {
         self.waiting.front().map(|&(deadline, _)| deadline)
     }
 
+    /// The latest deadline.
+    pub(crate) fn last(&self) -> Option<Nanos> {
+        self.waiting.back().map(|&(deadline, _)| deadline)
+    }
+
     /// The deadline at `position`.
     pub(crate) fn deadline(&self, position: usize) -> Option<Nanos> {
         self.waiting.get(position).map(|&(deadline, _)| deadline)
@@ -66,6 +71,11 @@ impl Queue {
         count: usize,
     ) -> impl Iterator<Item = RequestSlot> {
         self.waiting.drain(cursor..cursor + count).map(|(_, request)| request)
+    }
+
+    /// Takes the first request out.
+    pub(crate) fn pop(&mut self) -> Option<RequestSlot> {
+        self.waiting.pop_front().map(|(_, request)| request)
     }
 
     /// Takes out one request with its deadline; `false` if it does not wait here.

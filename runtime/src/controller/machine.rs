@@ -282,7 +282,9 @@ impl Controller {
 /// no such stage.
 const fn load_patience(options: &Options) -> Span {
     match options.scheduler.kind {
-        SchedulerKind::Infer4 | SchedulerKind::Infer5 => options.controller.load_idle,
+        SchedulerKind::Clockwork | SchedulerKind::Infer4 | SchedulerKind::Infer5 => {
+            options.controller.load_idle
+        }
         SchedulerKind::Echo => options.controller.load_idle_echo,
         SchedulerKind::Direct => Span::ZERO,
     }

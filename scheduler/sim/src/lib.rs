@@ -36,7 +36,7 @@ pub use recording::Recording;
 pub use report::Report;
 pub use scenario::{SCENARIOS, Scenario};
 
-use clockwork_config::SchedulerConfig;
+use clockwork_config::{SchedulerConfig, SchedulerKind};
 use clockwork_wire::Span;
 
 use crate::streams::Streams;
@@ -47,6 +47,10 @@ use crate::world::World;
 pub struct Options {
     /// The scheduler's knobs; `None` leaves them to the scenario.
     pub scheduler: Option<SchedulerConfig>,
+    /// Which scheduler decides; `None` leaves that to its knobs.
+    pub kind: Option<SchedulerKind>,
+    /// Changes the scheduler's knobs last of all, however they came about.
+    pub tune: Option<fn(&mut SchedulerConfig)>,
     /// What messages and turns cost; `None` leaves that to the scenario.
     pub calibration: Option<Calibration>,
     /// From the start to the beginning of the measurement; `None` leaves that to the scenario.
@@ -92,8 +96,17 @@ pub fn scheduler(
     seed: u64,
     options: &Options,
 ) -> Box<dyn clockwork_scheduler::Scheduler> {
-    let setup = (scenario.build)(options, Streams::new(seed));
+    let setup = build(scenario, Streams::new(seed), options);
     clockwork_scheduler::scheduler(setup.scheduler, world::EPOCH, 0)
+}
+
+fn build(scenario: &Scenario, streams: Streams, options: &Options) -> scenario::Setup {
+    let mut setup = (scenario.build)(options, streams);
+    setup.scheduler.kind = options.kind.unwrap_or(setup.scheduler.kind);
+    if let Some(tune) = options.tune {
+        tune(&mut setup.scheduler);
+    }
+    setup
 }
 
 fn run(
@@ -104,7 +117,7 @@ fn run(
 ) -> (Report, Option<Recording>) {
     let _says_which = OnPanic { scenario: scenario.name, seed };
     let streams = Streams::new(seed);
-    let mut setup = (scenario.build)(options, streams);
+    let mut setup = build(scenario, streams, options);
     setup.warmup = options.warmup.unwrap_or(setup.warmup);
     setup.duration = options.duration.unwrap_or(setup.duration);
     if let Some(client) = setup.clients.first_mut() {

@@ -1,34 +1,44 @@
 //! A thousand small worlds, each drawn from its seed. Every invariant holds in all of them.
 
+use clockwork_config::SchedulerKind;
 use clockwork_simulator::{Options, scenario, simulate};
 
 /// A failing seed is printed with the command that runs it again, then belongs in
 /// `regressions.rs`.
 #[test]
 fn a_thousand_seeds_hold_every_invariant() {
-    let random = scenario::find("random").unwrap();
-    let mut offered = 0;
-    let mut failed = Vec::new();
-    for seed in 0..1_000 {
-        let report = simulate(random, seed, &Options::default());
-        offered += report.offered;
-        if !report.violations.is_empty() {
-            println!("{report}");
-            failed.push(report.replay_command());
-        }
-    }
+    let failed = thousand(SchedulerKind::Infer5);
     assert!(failed.is_empty(), "run again with:\n{}", failed.join("\n"));
+}
+
+#[test]
+fn a_thousand_seeds_hold_every_invariant_of_the_default_scheduler() {
+    let failed = thousand(SchedulerKind::Clockwork);
+    assert!(failed.is_empty(), "run again with:\n{}", failed.join("\n"));
+}
+
+/// Runs the seeds; returns what fails, and how to see it again.
+fn thousand(kind: SchedulerKind) -> Vec<String> {
+    let random = scenario::find("random").expect("it is registered");
+    let options = Options { kind: Some(kind), ..Options::default() };
+    let reports: Vec<_> = (0..1_000).map(|seed| simulate(random, seed, &options)).collect();
+    let offered: u64 = reports.iter().map(|report| report.offered).sum();
     assert!(offered > 100_000, "the seeds offer only {offered} requests");
+    let failed = reports.iter().filter(|report| !report.violations.is_empty());
+    failed.map(|report| format!("{report}\n{}", report.replay_command())).collect()
 }
 
 /// The scenarios with names, on a few seeds each.
 #[test]
 fn every_scenario_holds_every_invariant() {
-    for scenario in &clockwork_simulator::SCENARIOS {
-        for seed in 0..3 {
-            let report = simulate(scenario, seed, &Options::default());
-            assert!(report.violations.is_empty(), "{report}");
-            assert!(report.work.requests > 0, "{report}");
+    for kind in [SchedulerKind::Infer5, SchedulerKind::Clockwork] {
+        let options = Options { kind: Some(kind), ..Options::default() };
+        for scenario in &clockwork_simulator::SCENARIOS {
+            for seed in 0..3 {
+                let report = simulate(scenario, seed, &options);
+                assert!(report.violations.is_empty(), "{report}");
+                assert!(report.work.requests > 0, "{report}");
+            }
         }
     }
 }

@@ -76,6 +76,11 @@ impl Orders {
         self.in_flight.get(&id).map(|ordered| ordered.action.window)
     }
 
+    /// The requests of an action in flight.
+    pub(super) fn carried(&self, id: ActionId) -> &[RequestId] {
+        self.in_flight.get(&id).map_or(&[], |ordered| &ordered.requests)
+    }
+
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.len()
     }

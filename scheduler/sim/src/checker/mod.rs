@@ -198,6 +198,12 @@ impl Checker {
     }
 
     fn record(&mut self, now: Nanos, record: &ActionRecord) {
+        if !record.result.status.is_ok() {
+            // What it carried and is still unanswered may be carried again.
+            for &request in self.orders.carried(record.action.id) {
+                self.requests.let_go(request, record.action.id);
+            }
+        }
         self.orders.close(now, record, &mut self.violations);
     }
 

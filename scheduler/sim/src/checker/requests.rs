@@ -1,7 +1,7 @@
 //! Every request from its arrival to its one answer.
 
 use clockwork_scheduler::{Order, Request, Response};
-use clockwork_wire::{ActionId, Nanos, Status};
+use clockwork_wire::{ActionId, Nanos, RequestId, Status};
 
 use super::Violations;
 use crate::sliding::Sliding;
@@ -93,6 +93,14 @@ impl Requests {
         violations.unless(carried && open.carried_by == Some(action), now, || {
             format!("{response:?} names an output that no result of this turn has")
         });
+    }
+
+    /// An action that carried a request has failed; the request, if it is not answered with that,
+    /// may be carried again.
+    pub(super) fn let_go(&mut self, id: RequestId, action: ActionId) {
+        if let Some(open) = self.open.get_mut(id.get()) {
+            open.carried_by = open.carried_by.filter(|carrier| *carrier != action);
+        }
     }
 
     /// Unanswered requests.

@@ -1,0 +1,276 @@
+//! Which device executes which batch next.
+
+use clockwork_wire::{ActionKind, BatchSize, ModelId, Nanos, Span, Window};
+use smallvec::SmallVec;
+
+use super::device::Stage;
+use super::engine::Engine;
+use super::least::NEVER;
+use super::{Clockwork, Plan, index};
+
+/// The batch that a model would start on a device at a given time.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    batch: BatchSize,
+    /// Where it begins in the queue.
+    cursor: usize,
+    /// How long it takes on the device.
+    expected: Span,
+}
+
+impl Clockwork {
+    /// Gives work to the devices that have come to be ready, then to idle ones what has arrived.
+    pub(super) fn dispatch(&mut self) {
+        while let Some((at, device)) = self.ready.first() {
+            if Nanos::new(at) > self.now {
+                break;
+            }
+            self.ready.set(device, NEVER);
+            self.todo.push(device);
+        }
+        while let Some(device) = self.todo.pop() {
+            self.fill(device);
+        }
+        while let Some(id) = self.fresh.pop() {
+            self.models[id.index()].fresh = false;
+            while let Some(device) = self.idle_for(id) {
+                let served = self.serve(device);
+                self.park(device);
+                if !served {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Lets a device take work for as long as it is ready and finds some.
+    fn fill(&mut self, device: usize) {
+        self.park(device);
+        while self.is_ready(device) && self.serve(device) {
+            self.park(device);
+        }
+    }
+
+    /// Notes when a device is ready for more work.
+    pub(super) fn park(&mut self, index: usize) {
+        self.free.remove(index);
+        self.near.remove(index);
+        self.note_end(index);
+        let device = &self.devices[index];
+        let mut at = NEVER;
+        if device.up && device.exec.len() == 0 {
+            self.free.insert(index);
+        } else if device.up && device.exec.len() < self.depth {
+            let reached = self.desks[index].end - self.ahead(index);
+            if reached <= self.now {
+                self.near.insert(index);
+            } else {
+                at = reached.get();
+            }
+        }
+        self.ready.set(index, at);
+    }
+
+    fn is_ready(&self, device: usize) -> bool {
+        self.free.contains(device) || self.near.contains(device)
+    }
+
+    /// How long before a device is free it is given more work: so long that an order is there in
+    /// time.
+    fn ahead(&self, device: usize) -> Span {
+        if !self.config.ahead.is_zero() {
+            return self.config.ahead;
+        }
+        let running = self.devices[device].exec.last();
+        self.pace.delivery() + running.scale(self.config.ahead_executions)
+    }
+
+    /// A device that could take work for a model at once: one that has nothing to do, else the one
+    /// that is free first.
+    fn idle_for(&self, id: ModelId) -> Option<usize> {
+        let model = &self.models[id.index()];
+        if model.queue.is_empty() {
+            return None;
+        }
+        if let Some(wide) = model.wide {
+            let holders = self.wide.holders(wide);
+            let near = || holders.common(&self.near).min_by_key(|&at| self.desks[at].end);
+            return holders.common(&self.free).next().or_else(near);
+        }
+        let loaded = |device: usize, slot: u32| {
+            self.devices[device].copies.at(index(slot)).stage == Stage::Loaded
+        };
+        let places = || model.copies.iter().map(|place| (index(place.device), place.slot));
+        let free = places().find(|&(d, slot)| self.free.contains(d) && loaded(d, slot));
+        let near = || {
+            let near = places().filter(|&(d, slot)| self.near.contains(d) && loaded(d, slot));
+            near.min_by_key(|&(device, _)| self.desks[device].end)
+        };
+        free.or_else(near).map(|(device, _)| device)
+    }
+
+    /// Gives a device the model whose most urgent batch must start first. `false`: nothing that it
+    /// holds has a request that it could still save.
+    fn serve(&mut self, index: usize) -> bool {
+        let start = self.desks[index].end.max(self.now + self.pace.delivery());
+        let mut passed: SmallVec<[(usize, u64); 4]> = SmallVec::new();
+        let mut served = false;
+        let mut many = true;
+        while let Some((id, slot)) = self.most_urgent(index, many) {
+            if let Some(batch) = self.candidate(id, index, slot, start) {
+                self.order_infer(index, slot, id, start, batch);
+                served = true;
+                break;
+            }
+            // It may be another device's yet: it is passed over, here and now.
+            if self.models[id.index()].wide.is_some() {
+                many = false;
+                continue;
+            }
+            let wants = &mut self.devices[index].wants;
+            passed.push((slot, wants.get(slot)));
+            wants.set(slot, NEVER);
+        }
+        for (slot, key) in passed {
+            let wants = &mut self.devices[index].wants;
+            if wants.get(slot) == NEVER {
+                wants.set(slot, key);
+            }
+        }
+        served
+    }
+
+    /// The model that a device should serve first, and the slot of its copy; one with `many` copies
+    /// only if that is asked for.
+    fn most_urgent(&self, index: usize, many: bool) -> Option<(ModelId, usize)> {
+        let device = &self.devices[index];
+        let few = device.wants.first();
+        let many = if many { self.wide.first(&device.wide) } else { None };
+        match (few, many) {
+            (Some((key, slot)), many) if many.is_none_or(|(other, _)| key <= other) => {
+                Some((device.copies.at(slot).model, slot))
+            }
+            (_, Some((_, wide))) => Some((self.wide.model(wide), device.wide_slots[wide])),
+            _ => None,
+        }
+    }
+
+    /// The batch of `id` that device `index` could start at `start`: the largest that is filled.
+    fn candidate(
+        &self,
+        id: ModelId,
+        device: usize,
+        slot: usize,
+        start: Nanos,
+    ) -> Option<Candidate> {
+        let queue = &self.models[id.index()].queue;
+        let device = &self.devices[device];
+        let mut best = None;
+        for size in &self.kinds[device.copies.at(slot).kind].sizes {
+            if queue.len() < size.count {
+                break;
+            }
+            let expected = self.at_clock(size.exec.value(), device.clock);
+            let cursor = queue.cursor(start + expected);
+            if queue.len() - cursor < size.count {
+                break;
+            }
+            best = Some(Candidate { batch: size.batch, cursor, expected });
+        }
+        best
+    }
+
+    fn order_infer(
+        &mut self,
+        device: usize,
+        slot: usize,
+        id: ModelId,
+        start: Nanos,
+        batch: Candidate,
+    ) {
+        let now = self.now;
+        let model = &mut self.models[id.index()];
+        let queued = model.queue.len();
+        let requests: SmallVec<_> = model.queue.take(batch.cursor, batch.batch.count()).collect();
+        assert_eq!(requests.len(), batch.batch.count(), "a batch is never larger than the queue");
+        model.in_flight += 1;
+        let interval = model.arrivals.interval();
+        let last = *requests.last().expect("a batch is not empty");
+        // It may start for as long as it saves anybody.
+        let latest = (self.table.at(last).deadline() - batch.expected).max(start + self.slack());
+        let copy = self.devices[device].copies.at_mut(slot);
+        copy.in_flight += 1;
+        copy.last_used = now;
+        copy.interval = interval;
+        let first = self.devices[device].exec.len() == 0;
+        self.devices[device].exec.add(self.flights.next(), start, batch.expected);
+        self.order(Plan {
+            device,
+            slot,
+            model: id,
+            kind: ActionKind::Infer { batch: batch.batch },
+            window: Window::new(now, latest),
+            start,
+            first,
+            expected: batch.expected,
+            send_by: latest - self.pace.delivery(),
+            queued,
+            requests,
+        });
+        self.unpledge(id, Some(device));
+        self.offer(id);
+    }
+
+    /// How much later than planned an action may start in any case.
+    pub(super) fn slack(&self) -> Span {
+        self.pace.delivery() + self.pace.margin()
+    }
+
+    /// Tells the devices that hold a model what it wants, with the latest start of its most urgent
+    /// batch: the head's deadline less the time of the largest batch that the queue fills.
+    pub(super) fn offer(&mut self, id: ModelId) {
+        let model = &self.models[id.index()];
+        let head = model.queue.head();
+        self.due.set(id.index(), head.map_or(NEVER, Nanos::get));
+        let len = model.queue.len();
+        let cold = len > 0 && model.copies.is_empty();
+        self.cold = self.cold + u32::from(cold) - u32::from(model.cold);
+        self.models[id.index()].cold = cold;
+        let model = &self.models[id.index()];
+        if let Some(wide) = model.wide {
+            let key = head.zip(model.kind()).map_or(NEVER, |(head, kind)| {
+                (head - self.kinds[kind].filled(len).exec.value()).get()
+            });
+            self.wide.set(wide, key);
+        } else {
+            for place in &model.copies {
+                let device = &mut self.devices[index(place.device)];
+                let copy = device.copies.at(index(place.slot));
+                let wants = head.filter(|_| copy.stage == Stage::Loaded);
+                let longest = self.kinds[copy.kind].filled(len).exec.value();
+                device.wants.set(index(place.slot), wants.map_or(NEVER, |h| (h - longest).get()));
+            }
+        }
+        if head.is_some() {
+            self.freshen(id);
+        }
+    }
+
+    /// Has a device looked for in this turn that could serve a model at once.
+    pub(super) fn freshen(&mut self, id: ModelId) {
+        let model = &mut self.models[id.index()];
+        if !model.fresh {
+            model.fresh = true;
+            self.fresh.push(id);
+        }
+    }
+
+    /// A time at the default clock, on a device that runs at `clock` MHz.
+    pub(super) fn at_clock(&self, time: Span, clock: u32) -> Span {
+        let nominal = self.config.default_clock;
+        if clock == nominal { time } else { time.scale(f64::from(nominal) / f64::from(clock)) }
+    }
+}
+
+/// An engine holds what a device may be given.
+const _: () = assert!(Engine::MOST >= 4);

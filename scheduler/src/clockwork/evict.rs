@@ -1,0 +1,148 @@
+//! Which weights give way.
+
+use clockwork_config::Eviction;
+use clockwork_wire::{ModelId, Pages, Span};
+
+use super::device::{Copy, Stage};
+use super::{Clockwork, index};
+
+/// Which copies may be evicted for a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Victims {
+    /// Copies of models that nobody asks for first, then others.
+    Any,
+    /// Only copies of models that nobody asks for, and that are asked for much less often than once
+    /// in this time.
+    Rarer(Span),
+}
+
+/// A copy that may be evicted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Victim {
+    asked_for: bool,
+    /// What it is worth to keep; the least goes first.
+    worth: f64,
+    slot: usize,
+    pages: Pages,
+}
+
+impl Clockwork {
+    /// Evicts until a device has `pages` free; `false`, and nothing evicted, if that cannot be.
+    pub(super) fn make_room(&mut self, device: usize, pages: Pages, victims: Victims) -> bool {
+        let mut free = self.devices[device].pages_free;
+        if free >= pages {
+            return true;
+        }
+        let mut found = std::mem::take(&mut self.victims);
+        found.clear();
+        let copies = self.devices[device].copies.iter();
+        found.extend(copies.filter_map(|(slot, copy)| self.victim(slot, copy, victims)));
+        let mut chosen = 0;
+        while free < pages && chosen < found.len() {
+            let rank = |victim: &Victim| (victim.asked_for, victim.worth);
+            let rest = found.iter().enumerate().skip(chosen);
+            let least =
+                rest.min_by(|(_, a), (_, b)| rank(a).partial_cmp(&rank(b)).unwrap_or(EQUAL));
+            let (at, victim) = least.expect("there is a rest");
+            free += victim.pages;
+            found.swap(chosen, at);
+            chosen += 1;
+        }
+        if free >= pages {
+            for victim in &found[..chosen] {
+                let id = self.devices[device].copies.at(victim.slot).model;
+                self.drop_copy(device, victim.slot);
+                self.order_evict(device, victim.slot, id);
+            }
+        }
+        self.victims = found;
+        free >= pages
+    }
+
+    fn victim(&self, slot: usize, copy: &Copy, victims: Victims) -> Option<Victim> {
+        if copy.stage != Stage::Loaded || copy.in_flight > 0 {
+            return None;
+        }
+        // A model that has not been asked for in a while is not asked for as often as it was.
+        let age = self.now - copy.last_used;
+        let spacing = copy.interval.max(age);
+        let asked_for = self.models[copy.model.index()].is_asked_for();
+        if let Victims::Rarer(interval) = victims
+            && (asked_for || spacing < interval.times(MUCH))
+        {
+            return None;
+        }
+        let worth = match self.config.eviction {
+            Eviction::Worth => {
+                let reload = self.kinds[copy.kind].load.value().as_f64();
+                reload / spacing.as_f64().max(1.0) / f64::from(copy.pages.get().max(1))
+            }
+            Eviction::Lru => 1.0 / age.as_f64().max(1.0),
+        };
+        Some(Victim { asked_for, worth, slot, pages: copy.pages })
+    }
+
+    /// Forgets a copy and counts its pages as free. What was pledged to it goes to the others.
+    pub(super) fn drop_copy(&mut self, device: usize, slot: usize) {
+        self.devices[device].wants.set(slot, super::least::NEVER);
+        let copy = self.devices[device].remove(slot);
+        let id = copy.model;
+        let model = &mut self.models[id.index()];
+        let place = model.copies.iter().position(|place| index(place.device) == device);
+        model.copies.remove(place.expect("a copy has its place"));
+        model.loaded -= u32::from(copy.stage == Stage::Loaded);
+        model.loading -= u32::from(copy.stage == Stage::Loading);
+        if let Some(wide) = model.wide {
+            self.note_holder(wide, device, None);
+        }
+        self.unpledge_device(id, device);
+        self.widen(id);
+        self.moved(id);
+    }
+
+    /// A model's copies have changed: what waits for it is pledged anew, or needs one.
+    pub(super) fn moved(&mut self, id: ModelId) {
+        self.repledge(id);
+        self.offer(id);
+        if let Some(kind) = self.models[id.index()].kind().filter(|_| self.is_cold(id)) {
+            self.want_copy(id, self.kinds[kind].single());
+        }
+    }
+
+    /// Takes a copy out of use: its worker serves the model no longer.
+    pub(super) fn retire(&mut self, id: ModelId, device: usize, slot: usize) {
+        let copy = self.devices[device].copies.at_mut(slot);
+        let stage = copy.stage;
+        if !matches!(stage, Stage::Loaded | Stage::Loading) {
+            // Its EVICT is on its way already, or will be.
+            return;
+        }
+        copy.stage = Stage::Leaving;
+        let model = &mut self.models[id.index()];
+        model.loaded -= u32::from(stage == Stage::Loaded);
+        model.loading -= u32::from(stage == Stage::Loading);
+        if let Some(wide) = model.wide {
+            self.note_holder(wide, device, None);
+        }
+        self.unpledge_device(id, device);
+        self.moved(id);
+        if stage == Stage::Loaded {
+            self.part(id, device, slot);
+        }
+    }
+
+    /// Evicts a copy that leaves, once its last action is over.
+    pub(super) fn part(&mut self, id: ModelId, device: usize, slot: usize) {
+        let copy = self.devices[device].copies.at(slot);
+        let over = copy.stage == Stage::Leaving && copy.in_flight == 0;
+        if over && self.devices[device].up {
+            self.drop_copy(device, slot);
+            self.order_evict(device, slot, id);
+        }
+    }
+}
+
+const EQUAL: std::cmp::Ordering = std::cmp::Ordering::Equal;
+
+/// How much rarer a model must be to give way to one that is not urgent.
+const MUCH: u64 = 2;

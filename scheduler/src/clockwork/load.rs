@@ -1,0 +1,241 @@
+//! Which weights are copied to which device next.
+
+use clockwork_wire::{ActionKind, ModelId, Nanos, Span, Window};
+use smallvec::SmallVec;
+
+use super::device::{Copy, Stage};
+use super::evict::Victims;
+use super::least::NEVER;
+use super::model::Place;
+use super::{Clockwork, Plan, RECHECK};
+
+/// A device that could take a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Site {
+    /// When the copy could have served one request, behind all that the device has to do.
+    end: Nanos,
+    device: usize,
+    kind: usize,
+    ready: Nanos,
+}
+
+impl Clockwork {
+    /// A request could not be served by the copies that there are.
+    pub(super) fn unserved(&mut self, id: ModelId, kind: usize) {
+        self.pace.refused(self.now);
+        self.want_copy(id, self.kinds[kind].single());
+    }
+
+    /// Notes how much work a model has that its copies cannot do.
+    pub(super) fn want_copy(&mut self, id: ModelId, work: Span) {
+        if self.models[id.index()].patience > self.now && !self.is_cold(id) {
+            return;
+        }
+        let unmet = self.unmet(id) + work;
+        self.unmet.set(id.index(), NEVER - unmet.get().max(1));
+    }
+
+    fn unmet(&self, id: ModelId) -> Span {
+        Span::new(NEVER - self.unmet.get(id.index()))
+    }
+
+    /// Asks for another copy if the queue of a model has grown so long that loading one would
+    /// shorten the wait.
+    pub(super) fn relieve(&mut self, id: ModelId, kind: usize, end: Nanos) {
+        let kind = &self.kinds[kind];
+        let worth = kind.load.value() + kind.most().exec.value();
+        if end - self.now > worth && self.models[id.index()].loading == 0 {
+            let single = kind.single();
+            self.want_copy(id, single);
+        }
+    }
+
+    /// Orders weights for models whose work their copies cannot do, the most first, for as long as
+    /// copy engines are free.
+    pub(super) fn load(&mut self) {
+        if self.stalled.is_some_and(|at| at <= self.now) {
+            self.stalled = None;
+        }
+        let mut put_off: SmallVec<[(usize, u64); 8]> = SmallVec::new();
+        while !self.loaders.is_empty() && self.stalled.is_none() {
+            let Some((key, at)) = self.unmet.first() else { break };
+            let id = ModelId::from_index(at);
+            self.unmet.set(at, NEVER);
+            if self.fetch(id) {
+                continue;
+            }
+            if self.is_cold(id) {
+                put_off.push((at, key));
+            } else {
+                self.models[at].patience = self.now + PATIENCE;
+            }
+            if put_off.len() == PUT_OFF_MOST {
+                break;
+            }
+        }
+        if !put_off.is_empty() {
+            self.stalled = Some(self.now + RECHECK);
+        }
+        for (at, key) in put_off {
+            self.unmet.set(at, key);
+        }
+    }
+
+    /// Whether requests wait that no device will serve.
+    pub(super) fn is_cold(&self, id: ModelId) -> bool {
+        let model = &self.models[id.index()];
+        !model.queue.is_empty() && model.copies.is_empty()
+    }
+
+    /// Orders a copy of a model where it is of most use; `false` if it is of none.
+    fn fetch(&mut self, id: ModelId) -> bool {
+        let model = &self.models[id.index()];
+        if model.workers.is_empty() || model.loading > 0 {
+            return false;
+        }
+        let urgent = model.copies.is_empty() && !model.queue.is_empty();
+        let limit = self.limit(id);
+        let mut sites: SmallVec<[Site; SAMPLE]> = SmallVec::new();
+        for device in self.loaders.around(self.rotor) {
+            if sites.len() == SAMPLE {
+                break;
+            }
+            sites.extend(self.site(id, device).filter(|site| site.end < limit));
+        }
+        self.rotor = sites.last().map_or(0, |site| site.device + 1);
+        sites.sort_unstable();
+        let interval = model.arrivals.interval();
+        let victims = if urgent { Victims::Any } else { Victims::Rarer(interval) };
+        for site in sites {
+            if self.order_load(id, site, victims) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// When a further copy must have served a request to be of use: before the present copies would,
+    /// and for a queue that no device serves, before its last request is due.
+    fn limit(&self, id: ModelId) -> Nanos {
+        let model = &self.models[id.index()];
+        let loaded = model.copies.iter().map(|place| self.reached(super::index(place.device)));
+        match loaded.min() {
+            Some(first) => first,
+            None => model.queue.last().unwrap_or(Nanos::MAX),
+        }
+    }
+
+    fn site(&self, id: ModelId, index: usize) -> Option<Site> {
+        let device = &self.devices[index];
+        let model = &self.models[id.index()];
+        let kind = model.kind_on(device.worker)?;
+        let holds = model.copies.iter().any(|place| super::index(place.device) == index);
+        if holds || device.pages < self.kinds[kind].pages {
+            return None;
+        }
+        let begin = device.load.end(self.now).max(self.now + self.pace.delivery());
+        let ready = begin + self.kinds[kind].load.value();
+        let end = ready.max(self.reached(index)) + self.kinds[kind].single();
+        Some(Site { end, device: index, kind, ready })
+    }
+
+    /// When a request for a model that no device holds would be served, behind the others that wait
+    /// for weights.
+    pub(super) fn loaded_by(&self, kind: usize) -> Nanos {
+        let kind = &self.kinds[kind];
+        let ahead = f64::from(self.cold) / f64::from(self.engines.max(1));
+        self.now + kind.load.value().scale(ahead + 1.0) + kind.single() + self.pace.delivery()
+    }
+
+    /// Orders a LOAD, with the EVICTs that it needs before it; `false` if they are not enough.
+    fn order_load(&mut self, id: ModelId, site: Site, victims: Victims) -> bool {
+        let pages = self.kinds[site.kind].pages;
+        if !self.make_room(site.device, pages, victims) {
+            return false;
+        }
+        let expected = self.kinds[site.kind].load.value();
+        let model = &mut self.models[id.index()];
+        let interval = model.arrivals.interval();
+        let device = &mut self.devices[site.device];
+        let slot = device.insert(Copy {
+            model: id,
+            kind: site.kind,
+            stage: Stage::Loading,
+            in_flight: 0,
+            pages,
+            last_used: self.now,
+            interval,
+            ready: site.ready,
+        });
+        let start = site.ready - expected;
+        let first = device.load.len() == 0;
+        device.load.add(self.flights.next(), start, expected);
+        model.loading += 1;
+        model.copies.push(Place::new(site.device, slot));
+        self.note_loader(site.device);
+        self.order(Plan {
+            device: site.device,
+            slot,
+            model: id,
+            kind: ActionKind::Load,
+            window: Window::new(self.now, start + self.slack() + expected),
+            start,
+            first,
+            expected,
+            send_by: Nanos::MAX,
+            queued: self.models[id.index()].queue.len(),
+            requests: SmallVec::new(),
+        });
+        self.widen(id);
+        self.moved(id);
+        true
+    }
+
+    /// A copy's weights are there.
+    pub(super) fn loaded(&mut self, id: ModelId, device: usize, slot: usize) {
+        self.devices[device].copies.at_mut(slot).stage = Stage::Loaded;
+        let model = &mut self.models[id.index()];
+        model.loading -= 1;
+        model.loaded += 1;
+        if let Some(wide) = model.wide {
+            self.note_holder(wide, device, Some(slot));
+        }
+        self.offer(id);
+    }
+
+    /// Notes whether the copy engine of a device can be given more.
+    pub(super) fn note_loader(&mut self, index: usize) {
+        let device = &self.devices[index];
+        if device.up && device.load.len() < LOADS {
+            self.loaders.insert(index);
+        } else {
+            self.loaders.remove(index);
+        }
+    }
+
+    /// Orders an EVICT.
+    pub(super) fn order_evict(&mut self, device: usize, slot: usize, id: ModelId) {
+        self.order(Plan {
+            device,
+            slot,
+            model: id,
+            kind: ActionKind::Evict,
+            window: Window::ALWAYS,
+            start: self.now,
+            first: false,
+            expected: Span::ZERO,
+            send_by: Nanos::MAX,
+            queued: self.models[id.index()].queue.len(),
+            requests: SmallVec::new(),
+        });
+    }
+}
+
+/// How long a model for which another copy is of no use is not looked at again.
+const PATIENCE: Span = Span::from_millis(10);
+/// How many LOADs a copy engine is given at once.
+const LOADS: usize = 2;
+/// How many devices are compared for a copy.
+const SAMPLE: usize = 16;
+/// How many models that cannot be loaded now are looked at in one turn.
+const PUT_OFF_MOST: usize = 8;

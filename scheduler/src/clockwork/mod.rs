@@ -1,0 +1,316 @@
+//! The default scheduler: nothing is promised that cannot be kept, and what is decided costs the
+//! same for ten devices and for a thousand.
+//!
+//! A turn is: requests are admitted into their model's queue or refused at once; each device that
+//! is ready takes the model whose most urgent batch must start first, among those that it holds;
+//! then weights are ordered for models whose work their present copies cannot do.
+//!
+//! # Policies, each in a file
+//!
+//! * *Refusal at arrival* (`admit`, `backlog`, `pace`): a request is admitted if the device that
+//!   would be done with its batch first is done by the deadline, behind the work of all models that
+//!   is pledged to it; for a model that no device holds, behind the loads that are due. How much to
+//!   trust that estimate is learned from what becomes of the requests that are admitted.
+//! * *Late binding* (`dispatch`): a device is given its next action so long before it is free that
+//!   the order arrives in time, as measured; never more than `depth` at once. Meanwhile batches grow
+//!   and better choices arrive.
+//! * *Loads that pay* (`load`): a further copy is made where it serves a request sooner than the
+//!   present ones would, and a first one if it can be there in time. Models with unmet work stand in
+//!   one heap, by how much of it they have.
+//! * *Eviction by worth* (`evict`): what goes is what costs least to miss: reload time per page and
+//!   time between requests.
+//! * *Second chances* (`outcome`): a request whose action was lost or refused is given to another
+//!   one, once, if its deadline allows and its input has not travelled.
+//!
+//! # Why the cost does not grow
+//!
+//! * A queue is one ring per model; its one timer is its head's (`due`).
+//! * What a model wants stands with each device that holds it, in a tournament of cache lines
+//!   (`least`): one or two lines for a change, no stale entries. A model with many copies notes it
+//!   once (`wide`).
+//! * Idle devices are a set of bits; an arrival intersects it with the devices that hold the model.
+//! * Work that waits is counted to devices per batch, not per request (`backlog`).
+//! * Estimates are shared by all instances of a model on a class of devices (`kind`), so that they
+//!   stay in the cache; nothing is allocated per request.
+
+mod admit;
+mod backlog;
+mod bits;
+mod device;
+mod dispatch;
+mod engine;
+mod evict;
+mod flight;
+mod kind;
+mod least;
+mod load;
+mod measured;
+mod model;
+mod outcome;
+mod pace;
+mod pending;
+mod topology;
+mod wide;
+
+use std::collections::VecDeque;
+
+use clockwork_config::SchedulerConfig;
+use clockwork_wire::{Action, ActionId, ActionKind, ModelId, Nanos, PageRange, Span, Window};
+use smallvec::SmallVec;
+
+use self::backlog::Desk;
+use self::bits::Bits;
+use self::device::Device;
+use self::engine::Engine;
+use self::evict::Victim;
+use self::flight::{Flight, Flights};
+use self::kind::Kind;
+use self::least::{Least, NEVER};
+use self::model::Model;
+use self::pace::Pace;
+use self::pending::Table;
+use self::wide::Wide;
+use crate::Scheduler;
+use crate::message::{ActionRecord, Input, Order, Output, Response};
+use crate::queue::RequestSlot;
+use crate::shard::{Demand, Offered, efficient_work};
+
+/// The default scheduler. See the [module](self) for how it decides.
+#[derive(Debug)]
+pub struct Clockwork {
+    config: SchedulerConfig,
+    epoch: u32,
+    shard: u32,
+    /// How many INFERs a device is given at once.
+    depth: usize,
+    /// The clock of the last turn; time never decreases.
+    now: Nanos,
+    devices: Vec<Device>,
+    /// What each device is believed to have before it; apart, because admission looks at nothing
+    /// else.
+    desks: Vec<Desk>,
+    kinds: Vec<Kind>,
+    models: Vec<Model>,
+    wide: Wide,
+    table: Table,
+    flights: Flights,
+    /// When actions expire, by their counter: none earlier than one that was ordered before it.
+    expiries: VecDeque<(Nanos, u64)>,
+    responses: VecDeque<Response>,
+    records: VecDeque<ActionRecord>,
+    orders: VecDeque<Order>,
+    /// Devices that have nothing to do.
+    free: Bits,
+    /// Devices that are at work and could be given more.
+    near: Bits,
+    /// When the other devices can be given more.
+    ready: Least,
+    /// Devices to look for work for in this turn.
+    todo: Vec<usize>,
+    /// Models to look for a device for in this turn.
+    fresh: Vec<ModelId>,
+    /// When the first request of each model is due.
+    due: Least,
+    /// Models with work that their copies cannot do, the most first: [`NEVER`] less its time.
+    unmet: Least,
+    /// Devices whose copy engine can be given more.
+    loaders: Bits,
+    /// How many devices are up.
+    engines: u32,
+    /// How many models wait for a first copy.
+    cold: u32,
+    /// When to look again for room for models that wait for a first copy.
+    stalled: Option<Nanos>,
+    /// Where to begin among devices, so that it is not always with the first.
+    rotor: usize,
+    victims: Vec<Victim>,
+    pace: Pace,
+    /// What was asked for since the balancer last wanted to know.
+    offered: Offered,
+}
+
+impl Clockwork {
+    /// A scheduler without workers. `epoch` and `shard` go into every action's id.
+    pub fn new(config: SchedulerConfig, epoch: u32, shard: u32) -> Self {
+        Self {
+            epoch,
+            shard,
+            depth: index(config.depth).clamp(1, Engine::MOST),
+            now: Nanos::ZERO,
+            devices: Vec::new(),
+            desks: Vec::new(),
+            kinds: Vec::new(),
+            models: Vec::new(),
+            wide: Wide::default(),
+            table: Table::default(),
+            flights: Flights::default(),
+            expiries: VecDeque::new(),
+            responses: VecDeque::new(),
+            records: VecDeque::new(),
+            orders: VecDeque::new(),
+            free: Bits::default(),
+            near: Bits::default(),
+            ready: Least::new(),
+            todo: Vec::new(),
+            fresh: Vec::new(),
+            due: Least::new(),
+            unmet: Least::new(),
+            loaders: Bits::default(),
+            engines: 0,
+            cold: 0,
+            stalled: None,
+            rotor: 0,
+            victims: Vec::new(),
+            pace: Pace::new(DELIVERY_GUESS),
+            offered: Offered::default(),
+            config,
+        }
+    }
+
+    /// Requests that have not been answered.
+    pub fn unanswered(&self) -> usize {
+        self.table.count()
+    }
+
+    /// Actions whose result is still to come.
+    pub fn in_flight(&self) -> usize {
+        self.flights.count()
+    }
+
+    fn advance(&mut self, now: Nanos) {
+        assert!(now >= self.now, "time never decreases");
+        self.now = now;
+    }
+
+    /// Decides everything that there is to decide now.
+    fn turn(&mut self) {
+        while let Some((at, model)) = self.due.first() {
+            if Nanos::new(at) > self.now {
+                break;
+            }
+            self.time_out(ModelId::from_index(model));
+        }
+        self.expire();
+        self.dispatch();
+        self.load();
+    }
+
+    /// Orders an action: puts it in flight and among the decisions.
+    fn order(&mut self, plan: Plan) {
+        let id = ActionId { epoch: self.epoch, shard: self.shard, counter: self.flights.next() };
+        let device = &self.devices[plan.device];
+        let action = Action {
+            id,
+            kind: plan.kind,
+            model: plan.model,
+            gpu: device.gpu,
+            pages: PageRange::WHOLE,
+            window: plan.window,
+            expected: plan.expected,
+        };
+        // An action without a window (EVICT) is due as soon as it arrives.
+        let last_end = if plan.window == Window::ALWAYS { self.now } else { plan.window.latest };
+        let expires = last_end + plan.expected + self.config.action_grace;
+        let before = self.expiries.back().map_or(Nanos::ZERO, |&(at, _)| at);
+        self.expiries.push_back((expires.max(before), id.counter));
+        let requests = plan.requests.iter().map(|&slot| self.table.at(slot).request.id).collect();
+        let order = Order { worker: device.worker, action, send_by: plan.send_by, requests };
+        self.flights.push(Flight {
+            worker: device.worker,
+            device: plan.device,
+            slot: plan.slot,
+            action,
+            requests: plan.requests,
+            sent: self.now,
+            start: plan.start,
+            first: plan.first,
+            expected_clock: device.clock,
+            requests_queued: u32::try_from(plan.queued).unwrap_or(u32::MAX),
+            copies_loaded: self.models[plan.model.index()].loaded,
+        });
+        self.orders.push_back(order);
+    }
+
+    fn decided(&mut self) -> Option<Output> {
+        if let Some(response) = self.responses.pop_front() {
+            return Some(Output::Respond(response));
+        }
+        if let Some(record) = self.records.pop_front() {
+            return Some(Output::Record(record));
+        }
+        self.orders.pop_front().map(Output::Action)
+    }
+}
+
+impl Scheduler for Clockwork {
+    fn handle(&mut self, now: Nanos, input: Input) {
+        self.advance(now);
+        match input {
+            Input::Request(request) => self.admit(request),
+            Input::Withdraw { request, model } => self.withdraw(request, model),
+            Input::Result { worker, result } => self.result(worker, &result),
+            Input::WorkerUp { worker, devices } => self.worker_up(worker, devices),
+            Input::WorkerDown { worker } => self.worker_down(worker),
+            Input::ModelUp { worker, model, profile } => self.model_up(worker, model, &profile),
+            Input::ModelDown { worker, model } => self.model_down(worker, model),
+        }
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Output> {
+        self.advance(now);
+        self.decided().or_else(|| {
+            self.turn();
+            self.decided()
+        })
+    }
+
+    fn next_wakeup(&self) -> Option<Nanos> {
+        let known = |key: u64| (key != NEVER).then(|| Nanos::new(key));
+        let due = known(self.due.least());
+        // A device that is ready matters only if anything waits.
+        let ready = due.and_then(|_| known(self.ready.least()));
+        let expiry = self.expiries.iter().find(|(_, id)| self.flights.peek(*id).is_some());
+        let expiry = expiry.map(|&(at, _)| at);
+        [due, ready, expiry, self.stalled].into_iter().flatten().min()
+    }
+
+    fn take_demand(&mut self, now: Nanos, demand: &mut Demand) {
+        let (models, kinds) = (&self.models, &self.kinds);
+        let window = self.config.default_slo.scale(0.5);
+        self.offered.take(now, demand, |id, requests, interval| {
+            let sizes = models[id.index()].kind().into_iter().flat_map(|kind| &kinds[kind].sizes);
+            let batches = sizes.map(|size| (size.batch, size.exec.value()));
+            efficient_work(requests, interval, window, batches)
+        });
+    }
+}
+
+/// An action before it has an id.
+#[derive(Debug)]
+struct Plan {
+    device: usize,
+    slot: usize,
+    model: ModelId,
+    kind: ActionKind,
+    window: Window,
+    /// When it is expected to start.
+    start: Nanos,
+    /// Whether nothing is before it.
+    first: bool,
+    expected: Span,
+    send_by: Nanos,
+    /// Requests queued for the model.
+    queued: usize,
+    requests: SmallVec<[RequestSlot; 16]>,
+}
+
+/// A number of a table's entry as an index.
+fn index(number: u32) -> usize {
+    usize::try_from(number).expect("an index fits usize")
+}
+
+/// How long an order takes before anything has been measured.
+const DELIVERY_GUESS: Span = Span::from_millis(1);
+
+/// How soon to look again for what has no instant to wait for.
+const RECHECK: Span = Span::from_millis(1);
