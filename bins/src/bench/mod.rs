@@ -6,10 +6,12 @@
 
 mod common;
 mod compare;
+mod instructions;
 mod machine;
 mod plot;
 mod report;
 mod scheduler;
+mod wire;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +28,10 @@ pub struct Arguments {
 enum Bench {
     /// Decisions per second of one core: the scheduler alone, in virtual time
     Scheduler(scheduler::Arguments),
+    /// Instructions and allocations of the pure scheduler per request, counted by valgrind
+    Instructions(instructions::Arguments),
+    /// Nanoseconds per message and frame, into bytes and out of them
+    Wire(wire::Arguments),
     /// Two reports side by side, as ratios
     Compare(compare::Arguments),
 }
@@ -37,6 +43,8 @@ enum Bench {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.bench {
         Bench::Scheduler(arguments) => scheduler::run(arguments),
+        Bench::Instructions(arguments) => instructions::run(arguments),
+        Bench::Wire(arguments) => wire::run(arguments),
         Bench::Compare(arguments) => compare::run(arguments),
     }
 }

@@ -53,3 +53,12 @@ fn what_is_no_report_is_named() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.err.contains("no.json"), "{}", ended.err);
 }
+
+#[test]
+fn frames_of_every_kind_are_measured() {
+    let here = Bench::as_shipped();
+    let words = ["wire", "--seconds", "0.05", "--repeats", "1"];
+    let words = words.iter().chain(&["--messages", "2", "--payloads", "0,602112"]);
+    let last = bench(&here, &words.copied().collect::<Vec<_>>());
+    assert!(last.contains(" 2x0B.request_encode_ns=") && last.contains(" 2x602112B."), "{last}");
+}

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 mod ci;
 mod codegen;
 mod figures;
+mod instructions;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of the project")]
@@ -23,6 +24,12 @@ enum Chore {
     Ci,
     /// Measures the README's figures with the real processes
     Figures(figures::Arguments),
+    /// Counts the pure scheduler's instructions per request and compares them with the baseline
+    Instructions {
+        /// Make what is counted the baseline
+        #[arg(long)]
+        bless: bool,
+    },
     /// Writes the wire's generated code from its schema (needs `--features codegen`)
     Codegen {
         /// Only compare; fail if the checked-in code is stale
@@ -35,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Ci => ci::run(),
         Chore::Figures(arguments) => figures::run(&arguments),
+        Chore::Instructions { bless } => instructions::run(bless),
         Chore::Codegen { check } => codegen::run(check),
     };
     match outcome {
