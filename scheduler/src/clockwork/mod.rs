@@ -1,4 +1,4 @@
-//! The default scheduler: nothing is promised that cannot be kept, and what is decided costs the
+//! Our scheduler: nothing is promised that cannot be kept, and what is decided costs the
 //! same for ten devices and for a thousand.
 //!
 //! A turn is: requests are admitted into their model's queue or refused at once; each device that
@@ -75,7 +75,7 @@ use crate::message::{ActionRecord, Input, Order, Output, Response};
 use crate::queue::RequestSlot;
 use crate::shard::{Demand, Offered, efficient_work};
 
-/// The default scheduler. See the [module](self) for how it decides.
+/// Our scheduler (kind "clockwork"). See the [module](self) for how it decides.
 #[derive(Debug)]
 pub struct Clockwork {
     config: SchedulerConfig,
