@@ -1,8 +1,7 @@
 //! `clockwork bench`: measures Clockwork on this machine, one question per bench.
 //!
-//! Every bench prints a table, writes a typed [`Report`](report::Report) where `--json` says, and
-//! ends with one line of `key=value` pairs. `docs/benchmarks.md` says which bench answers which
-//! question.
+//! Every bench prints a table, writes a typed `Report` where `--json` says, and
+//! ends with one line of `key=value` pairs.
 
 mod common;
 mod compare;
