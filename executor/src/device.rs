@@ -86,11 +86,21 @@ pub trait Device: fmt::Debug {
     /// What it is.
     fn spec(&self) -> &DeviceSpec;
 
-    /// Makes a model servable: host copies, code, plans. Returns what the model is on this device.
+    /// Makes `copies` (at least 1) models with contiguous ids from `first` on servable, which are
+    /// all the same: host copies, code, plans. Returns what each of them is on this device.
     ///
     /// # Errors
     /// In words, why the model cannot run here.
-    fn prepare(&mut self, model: ModelId, source: &ModelSource) -> Result<ModelProfile, String>;
+    fn prepare(
+        &mut self,
+        first: ModelId,
+        copies: u32,
+        source: &ModelSource,
+    ) -> Result<ModelProfile, String>;
+
+    /// Forgets the `copies` models from `first` on, which hold no pages: their ids, and host copies
+    /// that no other model needs. Never called while an operation of one of them is under way.
+    fn remove(&mut self, first: ModelId, copies: u32);
 
     /// Bytes of intermediate tensors that one INFER of this batch size needs while it is under way.
     fn workspace(&self, _model: ModelId, _batch: BatchSize) -> u64 {

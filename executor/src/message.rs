@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use clockwork_wire::{
-    Action, ActionId, ActionResult, Encoding, LoadModel, ModelLoaded, ModelProfile, Payload,
+    Action, ActionId, ActionResult, Encoding, LoadModel, ModelLoaded, ModelProfile, ModelUnloaded,
+    Payload, UnloadModel,
 };
 
 use crate::artifact::Artifact;
@@ -40,6 +41,8 @@ pub enum Input {
     },
     /// Make a model servable.
     LoadModel(LoadModel),
+    /// Forget models.
+    UnloadModel(UnloadModel),
     /// Answers [`Output::Resolve`].
     Resolved {
         /// The [`LoadModel`] that asked.
@@ -87,6 +90,8 @@ pub enum Output {
     },
     /// The one result of a [`LoadModel`].
     ModelLoaded(ModelLoaded),
+    /// The one result of an [`UnloadModel`].
+    ModelUnloaded(ModelUnloaded),
     /// Answers a cancel: either the action's result is [`Status::CANCELLED`]
     /// (which follows), or it was too late.
     ///

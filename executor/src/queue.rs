@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use clockwork_wire::{ActionId, Nanos};
+use clockwork_wire::{ActionId, ModelId, Nanos};
 
 use crate::worker::Task;
 
@@ -54,6 +54,11 @@ impl Queue {
     /// Takes the next task out.
     pub(crate) fn pop(&mut self) -> Option<Task> {
         self.tasks.pop_front()
+    }
+
+    /// The models of all tasks, in their order.
+    pub(crate) fn models(&self) -> impl Iterator<Item = ModelId> {
+        self.tasks.iter().map(|task| task.action.model)
     }
 
     /// Whether a certain task waits here.

@@ -21,7 +21,7 @@ fn device(deviation: Deviation) -> Emulated {
     };
     let mut device = Emulated::deviating(spec, deviation);
     let profile = zoo::profile("resnet50_v2").expect("the zoo has it");
-    device.prepare(MODEL, &ModelSource::Profile(Arc::clone(&profile))).expect("it can run here");
+    device.prepare(MODEL, 1, &ModelSource::Profile(Arc::clone(&profile))).expect("it can run here");
     device
 }
 

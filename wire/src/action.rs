@@ -130,3 +130,11 @@ pub struct UnloadModel {
     /// How many instances.
     pub copies: u32,
 }
+
+impl UnloadModel {
+    /// The ids.
+    pub fn models(self) -> impl Iterator<Item = ModelId> {
+        let first = self.model.get();
+        (first..first.saturating_add(self.copies)).map(ModelId::new)
+    }
+}

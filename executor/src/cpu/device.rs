@@ -77,6 +77,18 @@ impl CpuDevice {
         Ok(self.artifacts.len() - 1)
     }
 
+    /// An artifact goes with the last model that is it.
+    fn drop_unused(&mut self) {
+        for index in (0..self.artifacts.len()).rev() {
+            if self.models.values().any(|&used| used == index) {
+                continue;
+            }
+            self.artifacts.swap_remove(index);
+            let moved = self.artifacts.len();
+            self.models.values_mut().filter(|used| **used == moved).for_each(|used| *used = index);
+        }
+    }
+
     fn known(&self, model: ModelId) -> Option<&(Arc<Artifact>, ModelProfile)> {
         self.artifacts.get(*self.models.get(&model)?)
     }
@@ -118,13 +130,25 @@ impl Device for CpuDevice {
 
     /// Blocks until the device core has measured a model that it has not seen: some milliseconds
     /// for a small one, after all that is under way.
-    fn prepare(&mut self, model: ModelId, source: &ModelSource) -> Result<ModelProfile, String> {
+    fn prepare(
+        &mut self,
+        first: ModelId,
+        copies: u32,
+        source: &ModelSource,
+    ) -> Result<ModelProfile, String> {
         let ModelSource::Artifact(artifact) = source else {
             return Err("a cpu device runs compiled models only".to_owned());
         };
         let index = self.intern(artifact)?;
-        self.models.insert(model, index);
+        self.models.extend(ids(first, copies).map(|model| (model, index)));
         Ok(self.artifacts[index].1.clone())
+    }
+
+    fn remove(&mut self, first: ModelId, copies: u32) {
+        for model in ids(first, copies) {
+            self.models.remove(&model);
+        }
+        self.drop_unused();
     }
 
     fn workspace(&self, model: ModelId, batch: BatchSize) -> u64 {
@@ -205,6 +229,11 @@ impl fmt::Debug for CpuDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CpuDevice").field("spec", &self.spec).finish_non_exhaustive()
     }
+}
+
+/// `copies` contiguous ids.
+fn ids(first: ModelId, copies: u32) -> impl Iterator<Item = ModelId> {
+    (first.get()..first.get() + copies).map(ModelId::new)
 }
 
 /// Elements of f32 in so many bytes of a pool, whose ranges begin at multiples of 256 bytes.

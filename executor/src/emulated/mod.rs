@@ -7,8 +7,7 @@
 
 mod engine;
 mod jitter;
-
-use std::sync::Arc;
+mod models;
 
 use clockwork_wire::{ActionId, BatchSize, ModelId, ModelProfile, Nanos, Span};
 
@@ -16,6 +15,7 @@ pub use self::jitter::Jitter;
 
 use self::engine::{Engine, Job};
 use self::jitter::Noise;
+use self::models::Models;
 use crate::{Completion, Device, DeviceSpec, Fault, Inputs, ModelSource, Operation};
 
 /// How an emulated device deviates from its profile; by default not at all.
@@ -34,7 +34,7 @@ pub struct Deviation {
 #[derive(Debug)]
 pub struct Emulated {
     spec: DeviceSpec,
-    models: Vec<Option<Arc<ModelProfile>>>,
+    models: Models,
     exec: Engine,
     load: Engine,
     noise: Noise,
@@ -54,7 +54,7 @@ impl Emulated {
     pub fn deviating(spec: DeviceSpec, deviation: Deviation) -> Self {
         Self {
             spec,
-            models: Vec::new(),
+            models: Models::default(),
             exec: Engine::default(),
             load: Engine::default(),
             noise: Noise::new(deviation.jitter, deviation.seed),
@@ -64,9 +64,11 @@ impl Emulated {
         }
     }
 
-    fn model(&self, model: ModelId) -> &Arc<ModelProfile> {
-        let prepared = self.models.get(model.index()).and_then(Option::as_ref);
-        prepared.expect("an operation's model was prepared")
+    /// `count` devices of one worker, which are exactly what their profiles say and know their
+    /// models together: a model costs the same memory on a thousand of them as on one.
+    pub fn many(spec: &DeviceSpec, count: u32) -> impl Iterator<Item = Self> {
+        let models = Models::default();
+        (0..count).map(move |_| Self { models: models.clone(), ..Self::new(spec.clone()) })
     }
 
     fn duration(&mut self, exact: Span) -> Span {
@@ -85,7 +87,7 @@ impl Emulated {
     }
 
     fn start_load(&mut self, at: Nanos, id: ActionId, model: ModelId) {
-        let exact = self.model(model).load;
+        let exact = self.models.profile(model).load;
         let duration = self.duration(exact);
         self.load.begin(
             at,
@@ -101,9 +103,10 @@ impl Emulated {
         batch: BatchSize,
         inputs: &Inputs,
     ) {
-        let profile = self.model(model);
-        let exact = padded_exec(profile, batch);
+        let profile = self.models.profile(model);
+        let exact = padded_exec(&profile, batch);
         let output_size = usize::try_from(profile.output_size).expect("an output fits memory");
+        drop(profile);
         let output_len = if inputs.body.is_empty() { 0 } else { output_size * batch.count() };
         let exec = self.duration(exact);
         let input = self.copy_time(inputs.body.len());
@@ -117,18 +120,24 @@ impl Device for Emulated {
         &self.spec
     }
 
-    fn prepare(&mut self, model: ModelId, source: &ModelSource) -> Result<ModelProfile, String> {
+    fn prepare(
+        &mut self,
+        first: ModelId,
+        copies: u32,
+        source: &ModelSource,
+    ) -> Result<ModelProfile, String> {
         let Some(profile) = source.profile() else {
             return Err("an emulated device takes only profiles of models".to_owned());
         };
         if profile.batches.is_empty() {
             return Err(format!("the profile of `{}` has no batch size", profile.name));
         }
-        if self.models.len() <= model.index() {
-            self.models.resize(model.index() + 1, None);
-        }
-        self.models[model.index()] = Some(Arc::clone(profile));
+        self.models.enter(first, copies, profile);
         Ok(ModelProfile::clone(profile))
+    }
+
+    fn remove(&mut self, first: ModelId, copies: u32) {
+        self.models.strike(first, copies);
     }
 
     fn keeps_device_time(&self) -> bool {

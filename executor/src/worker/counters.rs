@@ -13,6 +13,8 @@ pub struct Counters {
     pub evicts: u64,
     /// LOADMODELs received.
     pub load_models: u64,
+    /// UNLOADMODELs received.
+    pub unload_models: u64,
     /// Actions received again and ignored.
     pub duplicates: u64,
     /// Results sent, of every kind.
@@ -24,7 +26,8 @@ pub struct Counters {
 impl Counters {
     /// Everything received that still owes a result.
     pub const fn pending(&self) -> u64 {
-        self.loads + self.infers + self.evicts + self.load_models - self.results
+        let models = self.load_models + self.unload_models;
+        self.loads + self.infers + self.evicts + models - self.results
     }
 
     /// Counts an action that will have a result.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use clockwork_wire::{ActionId, LoadModel, ModelLoaded, ModelProfile, Nanos, Span, Status};
 
-use super::Worker;
-use super::registry::{IdsRefused, ids, merge, restrict};
+use super::registry::{IdsRefused, Registry, merge, restrict};
 use super::seen::Sighting;
+use super::{Lane, Worker};
 use crate::{ModelSource, Output};
 
 /// A LOADMODEL whose model is being looked for.
@@ -62,8 +62,9 @@ impl Worker {
             IdsRefused::OutOfRange => {
                 let limit = self.registry.limit();
                 let message = format!(
-                    "{copies} model ids from {model} on: at least one, and all below {limit}, \
-                     are allowed"
+                    "{copies} models from {model} on: at least one, at most {limit} at a time, \
+                     and ids below {} are allowed",
+                    Registry::ID_LIMIT
                 );
                 (Status::INVALID_ACTION, message)
             }
@@ -97,28 +98,40 @@ impl Worker {
         }
     }
 
-    /// Prepares every copy on every device; one profile then holds for all of them.
+    /// Prepares every copy on every device, or on none; one profile then holds for all of them.
     fn prepare(
         &mut self,
         load: &LoadModel,
         source: &ModelSource,
     ) -> Result<Arc<ModelProfile>, String> {
+        let prepared = self.prepare_devices(load, source).and_then(|mut profile| {
+            restrict(&mut profile, load.max_batch, load.max_exec);
+            if profile.batches.is_empty() {
+                return Err(format!("model `{}` has no batch size 1", load.name));
+            }
+            Ok(Arc::new(profile))
+        });
+        if prepared.is_err() {
+            let devices = self.lanes.iter_mut().map(Lane::device_mut);
+            devices.for_each(|device| device.remove(load.model, load.copies));
+        }
+        prepared
+    }
+
+    fn prepare_devices(
+        &mut self,
+        load: &LoadModel,
+        source: &ModelSource,
+    ) -> Result<ModelProfile, String> {
         let mut common: Option<ModelProfile> = None;
         for lane in &mut self.lanes {
-            for model in ids(load) {
-                let profile = lane.device_mut().prepare(model, source)?;
-                match &mut common {
-                    Some(common) => merge(common, &profile),
-                    None => common = Some(profile),
-                }
+            let profile = lane.device_mut().prepare(load.model, load.copies, source)?;
+            match &mut common {
+                Some(common) => merge(common, &profile),
+                None => common = Some(profile),
             }
         }
-        let mut profile = common.ok_or("the worker has no devices")?;
-        restrict(&mut profile, load.max_batch, load.max_exec);
-        if profile.batches.is_empty() {
-            return Err(format!("model `{}` has no batch size 1", load.name));
-        }
-        Ok(Arc::new(profile))
+        common.ok_or_else(|| "the worker has no devices".to_owned())
     }
 
     pub(super) fn refuse_load_model(&mut self, load: &LoadModel, status: Status, message: String) {

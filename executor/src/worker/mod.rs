@@ -33,6 +33,7 @@ mod registry;
 mod residency;
 mod seen;
 mod task;
+mod unloading;
 mod wakeups;
 
 #[cfg(test)]
@@ -53,6 +54,7 @@ use self::loading::Resolving;
 use self::registry::Registry;
 use self::seen::{Seen, Sighting};
 use self::task::Ticket;
+use self::unloading::Unloading;
 use self::wakeups::Wakeups;
 use crate::{Device, Fault, Input, Inputs, Output};
 
@@ -65,7 +67,7 @@ pub struct WorkerConfig {
     pub allow_zero_size_inputs: bool,
     /// Most actions that may wait per queue; beyond it the answer is [`Status::OVERLOADED`].
     pub queue_max: usize,
-    /// Model ids are below this.
+    /// Most models that may be servable at a time.
     pub models_max: usize,
 }
 
@@ -89,6 +91,7 @@ pub struct Worker {
     registry: Registry,
     /// LOADMODELs whose model is being looked for.
     resolving: BTreeMap<ActionId, Resolving>,
+    unloading: Unloading,
     /// Actions and LOADMODELs are counted apart, so that they may be numbered apart.
     actions_seen: Seen,
     load_models_seen: Seen,
@@ -114,6 +117,7 @@ impl Worker {
             lanes,
             registry: Registry::new(config.models_max),
             resolving: BTreeMap::new(),
+            unloading: Unloading::default(),
             actions_seen: Seen::default(),
             load_models_seen: Seen::default(),
             outbox: Outbox::new(),
@@ -132,11 +136,13 @@ impl Worker {
         match input {
             Input::Action { action, inputs } => self.receive(now, action, inputs),
             Input::LoadModel(load) => self.receive_load_model(now, load),
+            Input::UnloadModel(unload) => self.receive_unload_model(unload),
             Input::Resolved { id, source } => self.finish_load_model(now, id, source),
             Input::Cancel { id } => self.cancel(now, id),
             Input::NewController => {
                 self.actions_seen.forget();
                 self.load_models_seen.forget();
+                self.registry.forget_gone();
             }
         }
     }
@@ -231,7 +237,10 @@ impl Worker {
             self.outbox.push_back(ticket.refused(status));
             return;
         }
-        let profile = self.registry.profile(action.model).map(AsRef::as_ref);
+        if self.evicts_gone(now, &action) {
+            return;
+        }
+        let profile = self.registry.profile_for(&action).map(AsRef::as_ref);
         match admit(self.rules, action, inputs, now, profile) {
             Ok(task) => {
                 self.catch_up(index, now);
@@ -303,8 +312,11 @@ impl Worker {
             Output::Result { result, .. } => {
                 result.sent = now;
                 self.counters.send(result.status.is_ok());
+                let model = result.model;
+                self.settle_unload(model);
             }
             Output::ModelLoaded(loaded) => self.counters.send(loaded.status.is_ok()),
+            Output::ModelUnloaded(unloaded) => self.counters.send(unloaded.status.is_ok()),
             Output::Resolve { .. } | Output::CancelReply { .. } => {}
         }
         output

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use clockwork_wire::{BatchSize, LoadModel, LoadedModel, ModelId, ModelProfile, Span};
+use clockwork_wire::{
+    Action, ActionKind, BatchSize, LoadModel, LoadedModel, ModelId, ModelProfile, Span, UnloadModel,
+};
 
 /// Every servable model by its id, and the ids that are spoken for while their model is resolved.
 #[derive(Debug)]
 pub(crate) struct Registry {
     entries: Vec<Entry>,
+    /// Ids that are reserved, servable or leaving.
+    taken: usize,
     limit: usize,
 }
 
@@ -16,6 +20,10 @@ enum Entry {
     Vacant,
     Reserved,
     Servable(Arc<ModelProfile>),
+    /// Not for what arrives now, except an EVICT; its last action is not over.
+    Leaving(Arc<ModelProfile>),
+    /// Was here under the present controller.
+    Gone,
 }
 
 /// Why ids cannot be given to a model.
@@ -23,17 +31,21 @@ enum Entry {
 pub(crate) enum IdsRefused {
     /// One of them is taken.
     Taken,
-    /// None are asked for, or they lie beyond the limit.
+    /// None are asked for, they are too many, or they lie beyond [`Registry::ID_LIMIT`].
     OutOfRange,
 }
 
 impl Registry {
-    /// A registry for ids below `limit`.
+    /// Ids are below this, so that a wrong one costs little memory. A controller that has loaded and
+    /// unloaded as many models must be started anew to load more.
+    pub(crate) const ID_LIMIT: usize = 1 << 24;
+
+    /// A registry for at most `limit` models at a time.
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { entries: Vec::new(), limit }
+        Self { entries: Vec::new(), taken: 0, limit }
     }
 
-    /// Ids are below this.
+    /// The most models at a time.
     pub(crate) const fn limit(&self) -> usize {
         self.limit
     }
@@ -42,8 +54,21 @@ impl Registry {
     pub(crate) fn profile(&self, model: ModelId) -> Option<&Arc<ModelProfile>> {
         match self.entries.get(model.index()) {
             Some(Entry::Servable(profile)) => Some(profile),
-            Some(Entry::Vacant | Entry::Reserved) | None => None,
+            Some(Entry::Vacant | Entry::Reserved | Entry::Leaving(_) | Entry::Gone) | None => None,
         }
+    }
+
+    /// The model of an action, if it may be used for it: an EVICT may still find one that leaves.
+    pub(crate) fn profile_for(&self, action: &Action) -> Option<&Arc<ModelProfile>> {
+        match self.entries.get(action.model.index()) {
+            Some(Entry::Leaving(profile)) if action.kind == ActionKind::Evict => Some(profile),
+            _ => self.profile(action.model),
+        }
+    }
+
+    /// Whether the model was here under the present controller.
+    pub(crate) fn is_gone(&self, model: ModelId) -> bool {
+        matches!(self.entries.get(model.index()), Some(Entry::Gone))
     }
 
     /// Keeps the ids that a LOADMODEL asks for.
@@ -51,7 +76,7 @@ impl Registry {
         let copies = usize::try_from(load.copies).expect("a count fits usize");
         let begin = load.model.index();
         let end = begin.saturating_add(copies);
-        if copies == 0 || end > self.limit {
+        if copies == 0 || copies > self.limit - self.taken || end > Self::ID_LIMIT {
             return Err(IdsRefused::OutOfRange);
         }
         if self.entries.len() < end {
@@ -62,16 +87,50 @@ impl Registry {
             return Err(IdsRefused::Taken);
         }
         ids.fill(Entry::Reserved);
+        self.taken += copies;
         Ok(())
     }
 
     /// Makes the reserved ids of a LOADMODEL servable, or gives them back.
     pub(crate) fn settle(&mut self, load: &LoadModel, profile: Option<&Arc<ModelProfile>>) {
-        for model in ids(load) {
-            self.entries[model.index()] = match profile {
-                Some(profile) => Entry::Servable(Arc::clone(profile)),
-                None => Entry::Vacant,
-            };
+        let settled = profile.map_or(Entry::Vacant, |profile| Entry::Servable(Arc::clone(profile)));
+        let copies = usize::try_from(load.copies).expect("a count fits usize");
+        let begin = load.model.index();
+        self.entries[begin..begin + copies].fill(settled);
+        if profile.is_none() {
+            self.taken -= copies;
+        }
+    }
+
+    /// From now on the models leave; nothing happens if one of them is not servable, which is
+    /// then given.
+    pub(crate) fn retire(&mut self, unload: UnloadModel) -> Result<(), ModelId> {
+        // The first is asked for by itself because ids that would lie beyond all ids are no ids.
+        let first = (unload.copies > 0).then_some(unload.model);
+        let mut ids = first.into_iter().chain(unload.models());
+        if let Some(missing) = ids.find(|&model| self.profile(model).is_none()) {
+            return Err(missing);
+        }
+        for model in unload.models() {
+            let entry = &mut self.entries[model.index()];
+            if let Entry::Servable(profile) = std::mem::replace(entry, Entry::Gone) {
+                *entry = Entry::Leaving(profile);
+            }
+        }
+        Ok(())
+    }
+
+    /// The `copies` models from `first` on, which leave, are gone.
+    pub(crate) fn remove(&mut self, first: ModelId, copies: u32) {
+        let copies = usize::try_from(copies).expect("a count fits usize");
+        self.entries[first.index()..first.index() + copies].fill(Entry::Gone);
+        self.taken -= copies;
+    }
+
+    /// Another controller numbers its models anew.
+    pub(crate) fn forget_gone(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| matches!(entry, Entry::Gone)) {
+            *entry = Entry::Vacant;
         }
     }
 
@@ -84,12 +143,6 @@ impl Registry {
         })
         .collect()
     }
-}
-
-/// The ids of a LOADMODEL.
-pub(crate) fn ids(load: &LoadModel) -> impl Iterator<Item = ModelId> {
-    let begin = load.model.get();
-    (begin..begin.saturating_add(load.copies)).map(ModelId::new)
 }
 
 /// Leaves out the batch sizes that a LOADMODEL does not want; batch 1 always stays.
@@ -139,9 +192,39 @@ mod tests {
     }
 
     #[test]
+    fn more_models_than_the_limit_are_refused_until_some_are_gone() {
+        let mut registry = Registry::new(3);
+        let profile = Arc::new(ModelProfile {
+            name: String::new(),
+            input_size: 1,
+            output_size: 1,
+            weights_size: 1,
+            pages: clockwork_wire::Pages::new(1),
+            load: Span::ZERO,
+            batches: Vec::new(),
+        });
+        assert_eq!(registry.reserve(&load(8, 2)), Ok(()));
+        assert_eq!(registry.reserve(&load(10, 2)), Err(IdsRefused::OutOfRange));
+        registry.settle(&load(8, 2), Some(&profile));
+        let unload = |model, copies| UnloadModel {
+            id: ActionId::default(),
+            model: ModelId::new(model),
+            copies,
+        };
+        assert_eq!(registry.retire(unload(9, 2)), Err(ModelId::new(10)));
+        assert_eq!(registry.retire(unload(9, 1)), Ok(()));
+        assert_eq!(registry.reserve(&load(10, 2)), Err(IdsRefused::OutOfRange));
+        registry.remove(ModelId::new(9), 1);
+        assert_eq!(registry.reserve(&load(10, 2)), Ok(()));
+        assert_eq!(registry.reserve(&load(9, 1)), Err(IdsRefused::OutOfRange));
+        assert_eq!(registry.models().len(), 1);
+    }
+
+    #[test]
     fn ids_beyond_the_limit_are_refused_before_memory_is_taken() {
         let mut registry = Registry::new(10);
-        assert_eq!(registry.reserve(&load(8, 3)), Err(IdsRefused::OutOfRange));
+        let beyond = u32::try_from(Registry::ID_LIMIT).unwrap() - 1;
+        assert_eq!(registry.reserve(&load(beyond, 2)), Err(IdsRefused::OutOfRange));
         assert_eq!(registry.reserve(&load(u32::MAX, u32::MAX)), Err(IdsRefused::OutOfRange));
         assert_eq!(registry.reserve(&load(0, 0)), Err(IdsRefused::OutOfRange));
         assert_eq!(registry.reserve(&load(7, 3)), Ok(()));

@@ -58,6 +58,12 @@ impl Residency {
         self.copies.contains_key(&model)
     }
 
+    /// Those of the `copies` models from `first` on that hold pages.
+    pub(crate) fn held(&self, first: ModelId, copies: u32) -> Vec<ModelId> {
+        let end = ModelId::new(first.get().saturating_add(copies));
+        self.copies.range(first..end).map(|(&model, _)| model).collect()
+    }
+
     /// Whether an INFER of the model is under way.
     pub(crate) fn is_executing(&self, model: ModelId) -> bool {
         self.copies.get(&model).is_some_and(|copy| copy.executing > 0)

@@ -49,7 +49,7 @@ impl Driver {
 
     fn prepare(&mut self, model: ModelId) -> ModelProfile {
         let source = ModelSource::Artifact(Arc::new(digits::artifact()));
-        self.device.prepare(model, &source).expect("digits runs on a processor")
+        self.device.prepare(model, 1, &source).expect("digits runs on a processor")
     }
 
     fn start(&mut self, model: ModelId, operation: Operation) -> ActionId {
@@ -196,6 +196,25 @@ fn evicted_weights_are_missed_and_their_page_serves_another_model() {
 }
 
 #[test]
+fn the_host_copy_goes_with_the_last_model_that_is_it() {
+    let artifact = Arc::new(digits::artifact());
+    let mut driver = Driver::new(1);
+    let source = ModelSource::Artifact(Arc::clone(&artifact));
+    driver.device.prepare(MODEL, 3, &source).expect("digits runs on a processor");
+    drop(source);
+    driver.device.remove(MODEL, 2);
+    assert!(Arc::strong_count(&artifact) > 1, "the third model is still there");
+    let last = ModelId::new(MODEL.get() + 2);
+    assert_eq!(driver.load(last, 0).status, Status::OK);
+    assert_right(&driver.infer(last, raw(1)), 1);
+    driver.device.evict(last);
+    driver.device.remove(last, 1);
+    // Its weights are let go by the device core in its own time; the artifact at once.
+    assert_eq!(Arc::strong_count(&artifact), 1);
+    assert_eq!(driver.prepare(MODEL).name, "digits", "as if it had never been there");
+}
+
+#[test]
 fn a_page_that_is_taken_or_absent_is_not_loaded() {
     let other = ModelId::new(4);
     let mut driver = Driver::prepared(2);
@@ -241,5 +260,5 @@ fn memory_outside_the_pools_is_an_invalid_action() {
 fn only_compiled_models_are_prepared() {
     let mut driver = Driver::new(1);
     let profile = Arc::new(driver.prepare(MODEL));
-    assert!(driver.device.prepare(MODEL, &ModelSource::Profile(profile)).is_err());
+    assert!(driver.device.prepare(MODEL, 1, &ModelSource::Profile(profile)).is_err());
 }

@@ -6,5 +6,6 @@ mod loading;
 mod memory;
 mod opaque;
 mod rig;
+mod unloading;
 mod weights;
 mod windows;

@@ -36,7 +36,14 @@ impl Device for Scripted {
         &self.spec
     }
 
-    fn prepare(&mut self, _model: ModelId, source: &ModelSource) -> Result<ModelProfile, String> {
+    fn remove(&mut self, _first: ModelId, _copies: u32) {}
+
+    fn prepare(
+        &mut self,
+        _first: ModelId,
+        _copies: u32,
+        source: &ModelSource,
+    ) -> Result<ModelProfile, String> {
         source.profile().map(|profile| ModelProfile::clone(profile)).ok_or_else(String::new)
     }
 

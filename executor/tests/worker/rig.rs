@@ -148,9 +148,10 @@ impl Rig {
             .into_iter()
             .filter_map(|output| match output {
                 Output::Result { result, .. } => Some(result),
-                Output::Resolve { .. } | Output::ModelLoaded(_) | Output::CancelReply { .. } => {
-                    None
-                }
+                Output::Resolve { .. }
+                | Output::ModelLoaded(_)
+                | Output::ModelUnloaded(_)
+                | Output::CancelReply { .. } => None,
             })
             .collect()
     }

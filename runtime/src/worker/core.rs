@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use clockwork_executor::{Input, Inputs, Output, Worker, WorkerConfig};
 use clockwork_wire::{
-    Action, ActionId, ActionKind, ActionResult, ClockOffset, ModelUnloaded, Nanos, Span, Status,
+    Action, ActionId, ActionKind, ActionResult, ClockOffset, Nanos, Span, Status,
 };
 
 use super::console::Console;
@@ -121,13 +121,7 @@ impl Core {
             }
             Command::Action { action, inputs } => self.act(now, action, inputs),
             Command::UnloadModel(unload) => {
-                let unloaded = ModelUnloaded {
-                    id: unload.id,
-                    status: Status::INVALID_ACTION,
-                    message: "this worker removes no models".to_owned(),
-                    model: unload.model,
-                };
-                self.hub.send(link, Report::ModelUnloaded(unloaded));
+                self.worker.handle(now, Input::UnloadModel(unload));
             }
             Command::Cancel(id) => self.worker.handle(now, Input::Cancel { id }),
             Command::Query(query) => self.tell_state(now, link, query),
@@ -162,6 +156,7 @@ impl Core {
                 self.console.load_done(&loaded);
                 self.send_result(Outcome::Model(loaded));
             }
+            Output::ModelUnloaded(unloaded) => self.send_result(Outcome::Unloaded(unloaded)),
             Output::Resolve { id, name } => self.resolver.ask(id, name),
             Output::CancelReply { id, cancelled } => {
                 if let Some(link) = self.holder() {

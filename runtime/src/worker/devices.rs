@@ -22,8 +22,8 @@ pub type DeviceFactory =
 pub fn emulated(config: &ExecutorConfig, count: u32) -> DeviceFactory {
     let spec = spec(config, EMULATED_CLASS);
     Box::new(move |_wake| {
-        let device = || -> Box<dyn Device> { Box::new(Emulated::new(spec.clone())) };
-        Ok((0..count).map(|_| device()).collect())
+        let device = |device| -> Box<dyn Device> { Box::new(device) };
+        Ok(Emulated::many(&spec, count).map(device).collect())
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use clockwork_wire::{ActionResult, ModelLoaded, SessionId};
+use clockwork_wire::{ActionResult, ModelLoaded, ModelUnloaded, SessionId};
 
 use crate::net::{Part, Report, is_acknowledged};
 
@@ -22,6 +22,8 @@ pub(super) enum Outcome {
     Action(ActionResult, Part),
     /// Of making a model servable.
     Model(ModelLoaded),
+    /// Of forgetting models.
+    Unloaded(ModelUnloaded),
 }
 
 impl From<Outcome> for Report<Part> {
@@ -29,6 +31,7 @@ impl From<Outcome> for Report<Part> {
         match outcome {
             Outcome::Action(result, output) => Self::Result { result, output },
             Outcome::Model(loaded) => Self::ModelLoaded(loaded),
+            Outcome::Unloaded(unloaded) => Self::ModelUnloaded(unloaded),
         }
     }
 }
@@ -94,6 +97,7 @@ mod tests {
     fn ids(outcomes: Vec<Outcome>) -> Vec<u64> {
         let id = |outcome| match outcome {
             Outcome::Model(loaded) => loaded.id.counter,
+            Outcome::Unloaded(unloaded) => unloaded.id.counter,
             Outcome::Action(result, _) => result.id.counter,
         };
         outcomes.into_iter().map(id).collect()

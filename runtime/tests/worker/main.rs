@@ -9,7 +9,7 @@ use clockwork_runtime::net::{Batch, Command, HandshakeError, Part, Report};
 use clockwork_runtime::rt;
 use clockwork_wire::{
     Action, ActionId, ActionKind, BatchSize, GpuId, LoadModel, ModelId, Nanos, PageRange, Payload,
-    Span, Status, Window,
+    Span, Status, UnloadModel, Window,
 };
 
 use support::{Controller, Served, on_core};
@@ -61,6 +61,33 @@ async fn prepare(controller: &Controller) {
     let Report::Result { result, .. } = controller.hear().await else { panic!("it was ordered") };
     assert_eq!((result.id, result.status), (id(2), Status::OK));
     assert_eq!(result.exec.duration, Span::new(8_372_000));
+}
+
+#[test]
+fn an_unloaded_model_is_unknown_and_its_name_can_be_loaded_again() {
+    let served = Served::start();
+    on_core(async move {
+        let controller = Controller::dial(served.address, 1).await.unwrap();
+        prepare(&controller).await;
+        let models = UnloadModel { id: id(3), model: ModelId::new(0), copies: 2 };
+        controller.say(Command::UnloadModel(models));
+        let Report::ModelUnloaded(gone) = controller.hear().await else { panic!("it was ordered") };
+        assert_eq!((gone.id, gone.status, gone.model), (id(3), Status::OK, ModelId::new(0)));
+        controller.say(infer(4, Window::ALWAYS, Vec::new()));
+        let Report::Result { result, .. } = controller.hear().await else {
+            panic!("it was ordered")
+        };
+        assert_eq!((result.id, result.status), (id(4), Status::INFER_UNKNOWN_MODEL));
+        let mut again = load_model(5, "resnet50_v2");
+        if let Command::LoadModel(load) = &mut again {
+            load.model = ModelId::new(2);
+        }
+        controller.say(again);
+        let Report::ModelLoaded(loaded) = controller.hear().await else { panic!("it was ordered") };
+        assert_eq!((loaded.status, loaded.model), (Status::OK, ModelId::new(2)));
+        controller.leave().await;
+        served.stop();
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod transfer;
 use std::collections::VecDeque;
 
 use clockwork_wire::{
-    ActionId, ActionKind, ActionResult, DeviceState, GpuId, Nanos, Pages, Status,
+    ActionId, ActionKind, ActionResult, DeviceState, GpuId, ModelId, Nanos, Pages, Status,
 };
 
 use self::transfer::Transfer;
@@ -90,6 +90,25 @@ impl Lane {
     /// Whether an action has not started yet.
     pub(crate) fn is_waiting(&self, id: ActionId) -> bool {
         self.infers.contains(id) || self.weights.contains(id)
+    }
+
+    /// The models of what waits and of what is under way.
+    pub(crate) fn models_in_use(&self) -> impl Iterator<Item = ModelId> {
+        let under_way = self.executing.iter().map(|running| running.ticket.action.model);
+        let transfer = self.transfer.as_ref().map(Transfer::model);
+        self.infers.models().chain(self.weights.models()).chain(under_way).chain(transfer)
+    }
+
+    /// Forgets models that nothing uses: their pages here, and their host copies. Costs little for
+    /// models that hold no pages, as most do.
+    pub(crate) fn drop_models(&mut self, first: ModelId, copies: u32) {
+        if copies == 0 {
+            return;
+        }
+        for model in self.residency.held(first, copies) {
+            self.forget(model);
+        }
+        self.device.remove(first, copies);
     }
 
     /// Takes a waiting action out.

@@ -24,6 +24,13 @@ enum Phase {
     Loading,
 }
 
+impl Transfer {
+    /// The model whose weights come or go.
+    pub(super) const fn model(&self) -> ModelId {
+        self.ticket.action.model
+    }
+}
+
 impl Lane {
     /// Begins the first waiting LOAD or EVICT, or refuses it.
     pub(super) fn start_transfer(&mut self, now: Nanos, at: Nanos, out: &mut Outbox) {
@@ -77,7 +84,7 @@ impl Lane {
     }
 
     /// Drops a model that is not executing from the device.
-    fn forget(&mut self, model: ModelId) {
+    pub(super) fn forget(&mut self, model: ModelId) {
         self.device.evict(model);
         self.residency.release(model);
     }

@@ -163,7 +163,8 @@ impl WorkerProcess {
                 self.note_sizes(&loaded);
                 (0, Report::ModelLoaded(Box::new(loaded)))
             }
-            Output::CancelReply { .. } => return,
+            // No scenario cancels or unloads.
+            Output::CancelReply { .. } | Output::ModelUnloaded(_) => return,
         };
         if let Connection::Open(session) = self.connection {
             let letter = Letter::Controller(Incoming::Reported(self.id, session, report));
