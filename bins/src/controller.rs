@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clockwork_config::{Config, SchedulerConfig, SchedulerKind, Sources};
-use clockwork_runtime::controller::{ServeOptions, serve};
-use clockwork_runtime::placement;
-use clockwork_runtime::rt;
+use clockwork_runtime::controller::{self, ServeOptions};
+use clockwork_runtime::preflight;
 use clockwork_runtime::shutdown::Shutdown;
 
 use crate::process::say;
@@ -32,6 +31,12 @@ pub struct Arguments {
     /// Where the two logs go.
     #[arg(long)]
     log_dir: Option<String>,
+    /// Cores that decide.
+    #[arg(long)]
+    shards: Option<u32>,
+    /// Further cores that do nothing but sockets.
+    #[arg(long)]
+    io_cores: Option<u32>,
     /// End when standard input does, for a process that is started by another.
     #[arg(long, hide = true)]
     attached: bool,
@@ -48,14 +53,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.attached {
         attached::end_with_input(&shutdown)?;
     }
-    let core = placement::single("controller", &config.cores);
+    preflight::check(u64::from(config.cores.shards + config.cores.io))?;
     let options = ServeOptions {
         config,
         workers: arguments.workers.split(',').map(str::to_owned).collect(),
         shutdown,
         listening: None,
     };
-    rt::run(&core, serve(options, say, Box::new(std::io::stdout())))??;
+    controller::run(options, say, Box::new(std::io::stdout()))?;
     Ok(())
 }
 
@@ -67,7 +72,9 @@ fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
     let mut sources = Sources::of_process(arguments.config.as_deref())?
         .flag("scheduler.kind", Some(kind.name().to_lowercase()))
         .flag("controller.port", arguments.port)
-        .flag("log.dir", arguments.log_dir.clone());
+        .flag("log.dir", arguments.log_dir.clone())
+        .flag("cores.shards", arguments.shards)
+        .flag("cores.io", arguments.io_cores);
     if arguments.options.len() > OPTIONS.len() {
         let (given, most) = (arguments.options.len(), OPTIONS.len());
         return Err(Failure::usage(format!("{given} options were given, {kind} takes {most}")));
@@ -168,6 +175,8 @@ fn help() -> String {
          OPTIONS\n\
          \x20 -p, --port N       port for clients (default 12346; 0 takes a free one)\n\
          \x20 -c, --config FILE  configuration in TOML\n\
+         \x20     --shards N     cores that decide, each for its share of devices and models (default 1)\n\
+         \x20     --io-cores N   further cores that do nothing but sockets (default 0)\n\
          \x20     --log-dir DIR  where the two logs go (else CLOCKWORK_LOG_DIR, /local if writable, \
          ./clockwork-logs)\n\
          \x20 -h, --help         this text\n"

@@ -1,4 +1,4 @@
-//! Which CPUs a process uses, and whether it may spin.
+//! How many cores a process works on, which CPUs they use, and whether they may spin.
 
 use clockwork_wire::Span;
 
@@ -6,8 +6,17 @@ use crate::knobs::knobs;
 use crate::{Check, ConfigError};
 
 knobs! {
-    /// Which CPUs a process uses, and whether it may spin.
+    /// How many cores a process works on, which CPUs they use, and whether they may spin.
     pub struct CoresConfig {
+        /// Controller: cores that decide, 1 to 64, each for its share of the devices and models. 1: one
+        /// scheduler sees every device, as in the paper. More: as many times the decisions, and work
+        /// may wait at one core while another's devices idle for the moment.
+        pub shards: u32 = 1,
+        /// Controller: further cores that do nothing but sockets, 0 to 64. 0: the cores that decide
+        /// serve their own sockets, which costs least per request. More: the cores that decide do
+        /// nothing else, and every message crosses between two cores; about two per shard are kept
+        /// busy by it.
+        pub io: u32 = 0,
         /// Whether to pin each core's thread to a CPU of the process's affinity mask, if that has
         /// one to spare. Give pinned processes of one machine masks of their own (`taskset`).
         /// Without pinning the kernel moves threads, which costs some latency but shares a small
@@ -23,9 +32,12 @@ knobs! {
 
 impl Check for CoresConfig {
     fn check(&self) -> Result<(), ConfigError> {
-        let spin = self.spin;
+        let (spin, shards, io) = (self.spin, self.shards, self.io);
+        ConfigError::unless((1..=MOST).contains(&shards), "cores.shards", shards, "1 to 64")?;
+        ConfigError::unless(io <= MOST, "cores.io", io, "0 to 64")?;
         ConfigError::unless(spin <= SPIN_MOST, "cores.spin", spin, "0 to 10ms")
     }
 }
 
+const MOST: u32 = 64;
 const SPIN_MOST: Span = Span::from_millis(10);

@@ -1,6 +1,7 @@
 //! Which CPU each core of the process gets.
 
 use clockwork_config::CoresConfig;
+use clockwork_wire::Span;
 
 use crate::rt;
 
@@ -26,6 +27,25 @@ pub fn place(cores: usize) -> Placement {
 pub fn single(name: &str, config: &CoresConfig) -> rt::Options {
     let pin = if config.pin { place(1).cpus[0] } else { None };
     rt::Options { pin, spin: config.spin, ..rt::Options::named(name) }
+}
+
+/// How each of the `cores` cores of a process is to run. Too few CPUs are a line in the log.
+pub fn several(name: &str, cores: usize, config: &CoresConfig) -> Vec<rt::Options> {
+    if cores == 1 {
+        return vec![single(name, config)];
+    }
+    let Placement { cpus, may_spin, note } = place(cores);
+    if let Some(note) = note {
+        tracing::warn!("{note}");
+    }
+    let spin = if may_spin { config.spin } else { Span::ZERO };
+    let pin = |cpu: Option<usize>| cpu.filter(|_| config.pin);
+    let one = |(number, cpu)| rt::Options {
+        pin: pin(cpu),
+        spin,
+        ..rt::Options::named(&format!("{name}-{number}"))
+    };
+    cpus.into_iter().enumerate().map(one).collect()
 }
 
 /// The CPUs that this process may use (its affinity mask), in rising order.

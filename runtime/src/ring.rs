@@ -28,9 +28,23 @@ impl<T> Sender<T> {
     /// # Errors
     /// Gives the item back if the ring is full.
     pub fn send(&mut self, item: T) -> Result<(), T> {
-        self.ring.push(item).map_err(|rtrb::PushError::Full(item)| item)?;
-        self.bell.ring();
+        self.put(item)?;
+        self.ring();
         Ok(())
+    }
+
+    /// Leaves an item for a consumer that is [rung](Sender::ring) for later, once for many: waking
+    /// is what costs. Never blocks.
+    ///
+    /// # Errors
+    /// Gives the item back if the ring is full.
+    pub fn put(&mut self, item: T) -> Result<(), T> {
+        self.ring.push(item).map_err(|rtrb::PushError::Full(item)| item)
+    }
+
+    /// Wakes the consumer.
+    pub fn ring(&self) {
+        self.bell.ring();
     }
 
     /// Whether the consumer is gone.
@@ -43,6 +57,11 @@ impl<T> Receiver<T> {
     /// The next item, if there is one.
     pub fn receive(&mut self) -> Option<T> {
         self.ring.pop().ok()
+    }
+
+    /// Items that are there now; more may come at any time.
+    pub fn waiting(&self) -> usize {
+        self.ring.slots()
     }
 
     /// Whether the producer is gone; items may still be there.
@@ -77,6 +96,20 @@ mod tests {
         assert_eq!(tx.send(2), Err(2));
         assert_eq!(rx.receive(), Some(1));
         assert_eq!(rx.receive(), None);
+    }
+
+    #[test]
+    fn items_that_were_put_are_there_and_ring_once() {
+        let bell = Doorbell::new();
+        let (mut tx, mut rx) = ring(4, &bell);
+        (1..4).for_each(|item| tx.put(item).unwrap());
+        assert_eq!(rx.waiting(), 3);
+        tx.ring();
+        let received = run(&Options::default(), async {
+            bell.wait().await;
+            std::iter::from_fn(|| rx.receive()).collect::<Vec<_>>()
+        });
+        assert_eq!(received.unwrap(), [1, 2, 3]);
     }
 
     #[test]

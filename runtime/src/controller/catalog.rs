@@ -17,13 +17,20 @@ pub(super) struct Known {
 
 /// Models that were loaded together.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub struct Group {
     /// The first of the contiguous ids.
     pub(super) first: ModelId,
     /// How many.
     pub(super) copies: u32,
     /// Their name.
     pub(super) name: String,
+}
+
+impl Group {
+    /// One more than the last id, as a table index.
+    pub(super) fn end(&self) -> usize {
+        self.first.index() + usize::try_from(self.copies).expect("copies fit usize")
+    }
 }
 
 /// A load that workers are at work on.

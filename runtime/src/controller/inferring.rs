@@ -1,5 +1,6 @@
 //! Inferences: from a client's request to the scheduler, and from its decisions to workers and back.
 
+use clockwork_scheduler::shard::ShardIndex;
 use clockwork_scheduler::{Order, Output as Decision, Request, Response};
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchSize, ClientId, Encoding, GpuId, InferRequest,
@@ -36,6 +37,7 @@ impl Controller {
             outstanding.requests += 1;
             outstanding.bytes += u64::from(request.input.len);
         }
+        self.stir(now);
         let id = self.ledger.insert(Entry {
             client,
             asked,
@@ -168,7 +170,8 @@ impl Controller {
                 batch.push((entry.spec, std::mem::take(&mut entry.input)));
             }
         }
-        if !batch.is_empty() && !self.status_shown {
+        let shown = self.status_shown || self.options.shard != ShardIndex::FIRST;
+        if !batch.is_empty() && !shown {
             self.show_status(&batch);
         }
         let (encoding, parts) = super::inputs::unify(batch, size);
@@ -192,8 +195,9 @@ impl Controller {
     fn respond(&mut self, response: &Response) {
         let entry = self.ledger.remove(response.request).expect("one request gets one response");
         if let Some(outstanding) = self.clients.get_mut(&entry.client) {
-            outstanding.requests -= 1;
-            outstanding.bytes -= u64::from(entry.spec.len);
+            // With several shards a request may have come before its client was known here.
+            outstanding.requests = outstanding.requests.saturating_sub(1);
+            outstanding.bytes = outstanding.bytes.saturating_sub(entry.spec.len.into());
         }
         let part = response.output.filter(|_| !entry.made_up).and_then(|(id, index)| {
             let arrived = self.results.iter().find(|arrived| arrived.id == id)?;

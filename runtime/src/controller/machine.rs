@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clockwork_config::{ControllerConfig, SchedulerConfig, SchedulerKind};
 use clockwork_scheduler::Scheduler;
+use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::{
     ActionId, ClientId, Credits, LoadModel, ModelId, ModelProfile, Nanos, Payload, Span, WorkerId,
     WorkerState,
@@ -15,6 +16,7 @@ use super::fleet::Fleet;
 use super::inputs::Samples;
 use super::ledger::Ledger;
 use super::message::{Input, Output};
+use super::shards::Member;
 use super::startup::Startup;
 use crate::net::{Ask, Batch, Command, Part, Report};
 
@@ -31,6 +33,10 @@ pub struct Options {
     pub epoch: u32,
     /// What each client may have unanswered.
     pub credits: Credits,
+    /// Which of the shards this is. The first one also loads models and speaks with workers.
+    pub shard: ShardIndex,
+    /// How many shards there are.
+    pub shards: usize,
 }
 
 /// Answers clients, commands workers, and asks the scheduler what to do.
@@ -57,6 +63,8 @@ pub struct Controller {
     pub(super) draining: bool,
     /// Whether the network status has been shown.
     pub(super) status_shown: bool,
+    /// What one of several shards keeps.
+    pub(super) member: Option<Member>,
 }
 
 /// What a client has unanswered.
@@ -81,10 +89,14 @@ pub(super) struct Arrived {
 impl Controller {
     /// A controller before its first worker.
     pub fn new(options: Options) -> Self {
-        let scheduler = clockwork_scheduler::scheduler(options.scheduler.clone(), options.epoch, 0);
+        let (shard, first) = (options.shard, options.shard == ShardIndex::FIRST);
+        let scheduler =
+            clockwork_scheduler::scheduler(options.scheduler.clone(), options.epoch, shard.get());
+        let start = || Startup::new(load_patience(&options), options.controller.bounce_after);
         let mut controller = Self {
             scheduler,
-            startup: Some(Startup::new(load_patience(&options), options.controller.bounce_after)),
+            startup: first.then(start),
+            member: (options.shards > 1).then(|| Member::new(&options)),
             catalog: Catalog::default(),
             fleet: Fleet::new(options.workers),
             ledger: Ledger::default(),
@@ -97,9 +109,12 @@ impl Controller {
             status_shown: false,
             options,
         };
-        controller.print("(Startup) Running ControllerStartup");
-        controller.print("(Startup-1) Bouncing LS and Infer requests until startup is complete");
-        controller.print("(Startup-2) Querying current worker state");
+        if first {
+            controller.print("(Startup) Running ControllerStartup");
+            let bouncing = "(Startup-1) Bouncing LS and Infer requests until startup is complete";
+            controller.print(bouncing);
+            controller.print("(Startup-2) Querying current worker state");
+        }
         controller
     }
 
@@ -126,6 +141,9 @@ impl Controller {
                 self.report(now, worker, report, received);
             }
             Input::Unsent(worker, id) => self.unsent(now, worker, id),
+            Input::News(news) => self.hear(now, &news),
+            Input::Stirred => self.stirred(now),
+            Input::Demand(shard, demand) => self.demand(now, shard, &demand),
         }
     }
 
@@ -152,6 +170,7 @@ impl Controller {
                 }
                 continue;
             }
+            self.balance(now);
             let Some(decision) = self.scheduler.poll(now) else {
                 self.results.clear();
                 return None;
@@ -164,7 +183,7 @@ impl Controller {
     pub fn next_wakeup(&self) -> Option<Nanos> {
         match &self.startup {
             Some(startup) => startup.next_wakeup(self.catalog.is_loading()),
-            None => self.scheduler.next_wakeup(),
+            None => [self.scheduler.next_wakeup(), self.next_balance()].into_iter().flatten().min(),
         }
     }
 
@@ -218,7 +237,7 @@ impl Controller {
         for (id, group) in self.catalog.unanswered_by(worker) {
             self.load_lost(now, worker, id, &group);
         }
-        if self.startup.is_none() {
+        if self.startup.is_none() && !self.announce_down(now, worker) {
             let input = clockwork_scheduler::Input::WorkerDown { worker };
             self.scheduler.handle(now, input);
         }
@@ -252,6 +271,11 @@ impl Controller {
     pub(super) fn introduce(&mut self, now: Nanos, worker: WorkerId) {
         let devices = self.fleet.devices(worker, self.options.scheduler.max_gpus);
         let state = self.fleet.at(worker).state.as_ref().expect("an introduced worker is known");
+        if self.member.is_some() {
+            let models = state.models.clone();
+            self.announce_up(now, worker, devices, models);
+            return;
+        }
         let up = clockwork_scheduler::Input::WorkerUp { worker, devices };
         self.scheduler.handle(now, up);
         for loaded in &state.models {
@@ -263,6 +287,20 @@ impl Controller {
 
     /// Tells the scheduler of a group that a worker has just loaded.
     pub(super) fn introduce_group(
+        &mut self,
+        now: Nanos,
+        worker: WorkerId,
+        group: &Group,
+        profile: &Arc<ModelProfile>,
+    ) {
+        if self.announce_models(now, worker, group, profile) {
+            return;
+        }
+        self.tell_models(now, worker, group, profile);
+    }
+
+    /// Tells this shard's scheduler of a group.
+    pub(super) fn tell_models(
         &mut self,
         now: Nanos,
         worker: WorkerId,

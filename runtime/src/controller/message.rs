@@ -1,7 +1,13 @@
 //! What the controller's machine takes in and gives out. Links, sockets and frames are the shell's.
 
-use clockwork_wire::{ActionId, ClientId, Nanos, Payload, WorkerId};
+use std::sync::Arc;
 
+use clockwork_scheduler::shard::{Demand, Homes, Move, ShardIndex};
+use clockwork_wire::{
+    ActionId, ClientId, DeviceState, LoadedModel, ModelProfile, Nanos, Payload, WorkerId,
+};
+
+use super::catalog::Group;
 use crate::net::{Answer, Ask, Batch, Command, Part, Report};
 use crate::telemetry::{ActionRow, RequestRecord};
 
@@ -36,6 +42,12 @@ pub enum Input {
     },
     /// The network could not send an action's inputs by its send-by time.
     Unsent(WorkerId, ActionId),
+    /// To a shard that is not the first: what the first one said.
+    News(Arc<News>),
+    /// To the first shard: another one has requests, so that there will be demand.
+    Stirred,
+    /// To the first shard: another one's demand.
+    Demand(ShardIndex, Demand),
 }
 
 /// What is to be done.
@@ -51,4 +63,40 @@ pub enum Output {
     Request(RequestRecord),
     /// A row for the action log.
     Action(ActionRow),
+    /// Tell all cores; only from the first of several shards.
+    News(News),
+    /// Hand this to the first shard; only from the others.
+    ToFirst(Input),
+}
+
+/// What the first of several shards tells all cores. It alone speaks with clients and workers of
+/// models; the others learn from it what there is, in the order in which it happened.
+#[derive(Debug)]
+pub enum News {
+    /// A worker is up, and serves these models.
+    WorkerUp {
+        /// The worker.
+        worker: WorkerId,
+        /// Its devices, each with its owner.
+        devices: Vec<(ShardIndex, DeviceState)>,
+        /// What it serves.
+        models: Vec<LoadedModel>,
+    },
+    /// A worker is gone.
+    WorkerDown(WorkerId),
+    /// A worker serves models that were loaded together.
+    ModelsUp {
+        /// The worker.
+        worker: WorkerId,
+        /// The models.
+        group: Group,
+        /// What each of them is.
+        profile: Arc<ModelProfile>,
+    },
+    /// Serving begins, and this is where requests go.
+    Homes(Homes),
+    /// Some go elsewhere from now on.
+    Moves(Vec<Move>),
+    /// Every shard is to say its demand.
+    DemandWanted,
 }

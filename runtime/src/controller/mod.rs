@@ -2,21 +2,30 @@
 //!
 //! [`Controller`] is the whole of it without sockets: clients' requests and workers' results go in,
 //! replies, commands and log records come out, and the scheduler inside says what to do when.
-//! [`serve`] drives it on a core.
+//! [`run`] drives it on one core, or one of it on each of several.
 
+mod carry;
 mod catalog;
+mod core;
+mod ending;
+mod exchange;
 mod fleet;
 mod inferring;
 mod inputs;
+mod layout;
 mod ledger;
+mod links;
 mod loading;
 mod machine;
 mod message;
+mod router;
 mod serve;
+mod shards;
 mod startup;
 mod workers;
 
+pub use catalog::Group;
 pub use machine::{Controller, Options};
-pub use message::{Input, Output};
-pub use serve::{ServeError, ServeOptions, serve};
+pub use message::{Input, News, Output};
+pub use serve::{ServeError, ServeOptions, run};
 pub use startup::Startup;

@@ -1,23 +1,22 @@
-//! Drives the controller's machine on one core: sockets, clock, logs.
+//! Starts a controller: its logs, its door, and its cores.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::rc::Rc;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use clockwork_config::{Config, SchedulerKind};
-use clockwork_wire::codec::BodyId;
-use clockwork_wire::{ClientId, Credits, Hello, Nanos, Role, SessionId, Span, WorkerId};
+use clockwork_wire::{Nanos, SessionId, Span};
 
-use super::machine::{self, Controller};
-use super::message::{Input, Output};
-use super::workers::Dialler;
+use super::core::{self, Setting, Start, Tell};
+use super::ending::Ending;
+use super::exchange::Exchange;
+use super::layout::Layout;
 use crate::clock;
-use crate::net::{ControllerSide, Event, Hub, LinkId, ServiceSide, Settings, hello};
-use crate::rt::{self, ListenError, Listener, Task, TurnBell};
+use crate::placement;
+use crate::rt::{self, Core, Doorbell, ExecutorError, ListenError};
 use crate::shutdown::Shutdown;
 use crate::telemetry::describe::SchedulerText;
-use crate::telemetry::{Carried, LogDir, LogError, LogFiles, Recorder, Telemetry};
+use crate::telemetry::{LogDir, LogError, LogFiles, Recorder, Telemetry};
 
 /// What a controller serves with.
 #[derive(Debug)]
@@ -60,41 +59,96 @@ pub enum ServeError {
     /// A log cannot be written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A core cannot start, or panicked.
+    #[error(transparent)]
+    Core(#[from] ExecutorError),
     /// The operating system refuses something else.
     #[error("the controller cannot start: {0}")]
     Io(#[from] io::Error),
 }
 
-/// Serves until it is shut down. `tell` shows lines to people; `summary` gets the interval summary.
+/// Serves on the calling thread, and on further ones if the configuration asks for more cores, until
+/// it is shut down. `tell` shows lines to people; `summary` gets the interval summary.
 ///
 /// # Errors
-/// If an address, a port or a log is unusable. Once it serves it does not fail.
-pub async fn serve(
+/// If an address, a port or a log is unusable, or a core cannot start or panics.
+pub fn run(
     options: ServeOptions,
     mut tell: impl FnMut(&str) + 'static,
     summary: Box<dyn Write + Send>,
 ) -> Result<(), ServeError> {
     tell("Starting Clockwork Controller");
-    let workers = resolve(&options.workers)?;
-    let (telemetry, recorder) = open_logs(&options.config, &mut tell, summary)?;
-    tell(&SchedulerText(&options.config.scheduler).to_string());
-    if options.config.scheduler.kind == SchedulerKind::Infer4 {
+    let ServeOptions { config, workers, shutdown, listening } = options;
+    let workers = resolve(&workers)?;
+    let layout = Layout::new(&config.cores);
+    let (telemetry, recorders) = open_logs(&config, layout.cores(), &mut tell, summary)?;
+    tell(&SchedulerText(&config.scheduler).to_string());
+    if config.scheduler.kind == SchedulerKind::Infer4 {
         tell("INFER4 is served by the INFER5 scheduler");
     }
-    let listener = open_port(&options.config)?;
-    tell(&format!("IO service thread listening for clients on {}", listener.address()));
-    if let Some(listening) = &options.listening {
+    let (listener, address) = open_port(&config)?;
+    tell(&format!("IO service thread listening for clients on {address}"));
+    if let Some(listening) = listening {
         // Whoever wanted to know may be gone; that is its own affair.
-        let _ = listening.send(listener.address());
+        let _ = listening.send(address);
     }
-    let mut serving = Serving::start(&options, workers, listener, recorder, Box::new(tell));
-    serving.run(&options.shutdown).await;
-    serving.stop().await;
+    let places = placement::several("controller", layout.cores(), &config.cores);
+    let starts = starts(config, layout, workers, &shutdown, recorders, listener);
+    run_cores(places, starts, Box::new(tell))?;
     let totals = telemetry.finish();
     if totals.dropped > 0 {
         tracing::warn!(dropped = totals.dropped, "records are missing from the logs");
     }
     Ok(())
+}
+
+/// What every core begins with.
+fn starts(
+    config: Config,
+    layout: Layout,
+    workers: Vec<SocketAddr>,
+    shutdown: &Shutdown,
+    recorders: Vec<Recorder>,
+    listener: TcpListener,
+) -> Vec<Start> {
+    let now = clock::now();
+    let setting = Arc::new(Setting {
+        layout,
+        scheduler: config.scheduler,
+        controller: config.controller,
+        network: config.network,
+        workers,
+        epoch: epoch(now),
+        session: SessionId::new(now.get()),
+    });
+    let bells: Vec<Doorbell> = recorders.iter().map(|_| Doorbell::new()).collect();
+    let endings = Ending::of_all(shutdown, &bells);
+    let exchanges = Exchange::mesh(&bells);
+    let mut listener = Some(listener);
+    let ends = exchanges.into_iter().zip(bells).zip(endings).zip(recorders);
+    let start = |(number, (((exchange, bell), ending), recorder))| Start {
+        number,
+        setting: Arc::clone(&setting),
+        exchange,
+        bell,
+        ending,
+        recorder,
+        listener: if number == layout.doors().start { listener.take() } else { None },
+    };
+    ends.enumerate().map(start).collect()
+}
+
+/// Runs the first core here and the others on threads of their own. One that fails ends all.
+fn run_cores(places: Vec<rt::Options>, starts: Vec<Start>, tell: Tell) -> Result<(), ServeError> {
+    let mut cores = places.into_iter().zip(starts);
+    let (place, first) = cores.next().expect("there is a first core");
+    let spawn = |(place, start)| rt::spawn_core(place, move || core::run(start, None));
+    let others: Vec<Core<io::Result<()>>> = cores.map(spawn).collect::<Result<_, _>>()?;
+    let served = rt::run(&place, core::run(first, Some(tell)));
+    for other in others {
+        other.join()??;
+    }
+    Ok(served??)
 }
 
 fn resolve(workers: &[String]) -> Result<Vec<SocketAddr>, ServeError> {
@@ -111,9 +165,10 @@ fn resolve(workers: &[String]) -> Result<Vec<SocketAddr>, ServeError> {
 
 fn open_logs(
     config: &Config,
+    cores: usize,
     tell: &mut impl FnMut(&str),
     summary: Box<dyn Write + Send>,
-) -> Result<(Telemetry, Recorder), ServeError> {
+) -> Result<(Telemetry, Vec<Recorder>), ServeError> {
     let dir = LogDir::choose(&config.log)?;
     if dir.is_created() {
         tell(&format!("Created {} for the logs", dir.path().display()));
@@ -121,282 +176,26 @@ fn open_logs(
     let files = LogFiles::create(&dir)?;
     tell(&format!("Logging requests to {}", files.request_path().display()));
     tell(&format!("Logging actions to {}", files.action_path().display()));
-    let (telemetry, mut recorders) = Telemetry::start(crate::telemetry::Options {
+    Ok(Telemetry::start(crate::telemetry::Options {
         logs: Some(files),
-        cores: 1,
+        cores,
         capacity: usize::try_from(config.log.ring).expect("a ring's size fits usize"),
         interval: config.controller.report_interval,
         clock: clock::now,
         console: summary,
-    })?;
-    Ok((telemetry, recorders.pop().expect("one core has one recorder")))
+    })?)
 }
 
-fn open_port(config: &Config) -> Result<Listener, ServeError> {
+fn open_port(config: &Config) -> Result<(TcpListener, SocketAddr), ServeError> {
     let text = &config.controller.address;
     let address =
         text.parse().map_err(|source| ServeError::Address { address: text.clone(), source })?;
-    Ok(Listener::adopt(rt::listen(SocketAddr::new(address, config.controller.port))?)?)
-}
-
-/// A controller at work.
-struct Serving {
-    machine: Controller,
-    bell: TurnBell,
-    clients: Hub<ServiceSide>,
-    client_links: Links<ClientId>,
-    workers: Hub<ControllerSide>,
-    worker_links: Links<WorkerId>,
-    dialler: Rc<Dialler>,
-    recorder: Recorder,
-    tell: Box<dyn FnMut(&str)>,
-    clients_seen: u32,
-    tasks: Vec<Task<()>>,
-}
-
-impl Serving {
-    fn start(
-        options: &ServeOptions,
-        workers: Vec<SocketAddr>,
-        listener: Listener,
-        recorder: Recorder,
-        tell: Box<dyn FnMut(&str)>,
-    ) -> Self {
-        let config = &options.config;
-        let bell = TurnBell::new();
-        let settings = Settings::from(&config.network);
-        let epoch = epoch(clock::now());
-        let credits = Credits {
-            requests: config.network.credit_requests,
-            bytes: config.network.credit_bytes,
-        };
-        let machine = Controller::new(machine::Options {
-            scheduler: config.scheduler.clone(),
-            controller: config.controller.clone(),
-            workers: workers.len(),
-            epoch,
-            credits,
-        });
-        let clients = Hub::new(bell.local(), settings.clone());
-        let token = config.network.token.clone();
-        let greeting = Hello { epoch, credits, ..hello(Role::Controller) };
-        let accepting = clients.accept(listener, admit(token.clone(), greeting));
-        let hubs = Hub::new(bell.local(), settings);
-        let session = SessionId::new(clock::now().get());
-        let greeting = Hello { epoch, session, token, ..hello(Role::Controller) };
-        let dialler = Rc::new(Dialler::new(hubs.clone(), workers, greeting, bell.local()));
-        let tasks = dialler.start().into_iter().chain([accepting]).collect();
-        Self {
-            machine,
-            bell,
-            clients,
-            client_links: Links::default(),
-            workers: hubs,
-            worker_links: Links::default(),
-            dialler,
-            recorder,
-            tell,
-            clients_seen: 0,
-            tasks,
-        }
-    }
-
-    /// Makes turns until the process is to end and, as far as patience goes, all is answered.
-    async fn run(&mut self, shutdown: &Shutdown) {
-        let bell = self.bell.local();
-        let wish = shutdown.clone();
-        self.tasks.push(rt::spawn(async move {
-            wish.wait().await;
-            bell.notify();
-        }));
-        let mut give_up = None;
-        loop {
-            self.turn(clock::now());
-            if shutdown.is_wanted() {
-                let now = clock::now();
-                let until = *give_up.get_or_insert_with(|| {
-                    self.announce_end(shutdown);
-                    now + DRAIN
-                });
-                if self.machine.unanswered() == 0 || now >= until {
-                    return;
-                }
-            }
-            let due = self.machine.next_wakeup();
-            let wake = [due, give_up].into_iter().flatten().min();
-            self.bell.wait(wake).await;
-            // After a pause of the machine the timer and the sockets are due at once: what has
-            // arrived is read first, so that no result in hand counts as lost.
-            rt::yield_now().await;
-        }
-    }
-
-    fn announce_end(&mut self, shutdown: &Shutdown) {
-        if let Some(signal) = shutdown.signal() {
-            (self.tell)(&format!("Interrupt signal ({signal}) received."));
-        }
-        self.machine.drain();
-    }
-
-    /// One turn: everything that arrived goes in, everything that is decided comes out, and every
-    /// link is written once.
-    fn turn(&mut self, now: Nanos) {
-        while let Some(line) = self.dialler.news() {
-            (self.tell)(&line);
-        }
-        while let Some(event) = self.workers.next() {
-            self.worker_event(now, event);
-        }
-        while let Some(event) = self.clients.next() {
-            self.client_event(now, event);
-        }
-        while let Some(output) = self.machine.poll(now) {
-            self.carry_out(output);
-        }
-        self.workers.flush();
-        self.clients.flush();
-        self.recorder.traffic(Carried::from(&self.workers.counters()));
-    }
-
-    fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::Answer(client, answer) => {
-                if let Some(link) = self.client_links.link(client) {
-                    self.clients.send(link, answer);
-                }
-            }
-            Output::Command(worker, command) => {
-                if let Some(link) = self.worker_links.link(worker) {
-                    self.workers.send(link, command);
-                }
-            }
-            Output::Print(line) => (self.tell)(&line),
-            Output::Request(record) => self.recorder.request(record),
-            Output::Action(row) => self.recorder.action(row),
-        }
-    }
-
-    fn worker_event(
-        &mut self,
-        now: Nanos,
-        event: Event<crate::net::Report<clockwork_wire::Payload>>,
-    ) {
-        match event {
-            Event::Up { link, peer } => {
-                if let Some(worker) = self.dialler.worker_at(peer.address) {
-                    self.worker_links.insert(link, worker);
-                    self.machine.handle(now, Input::WorkerUp(worker));
-                }
-            }
-            Event::Heard { link, message, received } => {
-                if let Some(worker) = self.worker_links.owner(link) {
-                    let input = Input::Report { worker, report: message, received };
-                    self.machine.handle(now, input);
-                }
-            }
-            Event::Dropped { link, id } => {
-                let worker = self.worker_links.owner(link);
-                if let (Some(worker), BodyId::Action(id)) = (worker, id) {
-                    self.machine.handle(now, Input::Unsent(worker, id));
-                }
-            }
-            Event::Down { link, reason, last_applied } => {
-                if let Some(worker) = self.worker_links.remove(link) {
-                    let address = self.dialler.address(worker);
-                    (self.tell)(&format!("Lost worker {address}: {reason}; reconnecting"));
-                    self.machine.handle(now, Input::WorkerDown(worker));
-                    self.dialler.redial(worker, last_applied);
-                }
-            }
-        }
-    }
-
-    fn client_event(&mut self, now: Nanos, event: Event<crate::net::Ask<clockwork_wire::Payload>>) {
-        match event {
-            Event::Up { link, .. } => {
-                let client = ClientId::new(self.clients_seen);
-                self.clients_seen = self.clients_seen.wrapping_add(1);
-                self.client_links.insert(link, client);
-                self.machine.handle(now, Input::ClientUp(client));
-            }
-            Event::Heard { link, message: ask, received } => {
-                if let Some(client) = self.client_links.owner(link) {
-                    self.machine.handle(now, Input::Ask { client, ask, received });
-                }
-            }
-            Event::Dropped { .. } => {}
-            Event::Down { link, .. } => {
-                if let Some(client) = self.client_links.remove(link) {
-                    self.machine.handle(now, Input::ClientDown(client));
-                }
-            }
-        }
-    }
-
-    /// Says goodbye: what was decided is written, then everything closes.
-    async fn stop(mut self) {
-        (self.tell)("Clockwork Controller Exiting");
-        for task in self.tasks {
-            task.cancel().await;
-        }
-        self.clients.shutdown(DRAIN).await;
-        self.workers.shutdown(DRAIN).await;
-    }
-}
-
-/// Decides on clients: the token must be right.
-fn admit(
-    token: String,
-    greeting: Hello,
-) -> impl FnMut(&Hello, SocketAddr) -> Result<Hello, String> {
-    move |theirs, _| {
-        if theirs.token != token {
-            return Err("the token is wrong: set network.token to the controller's".into());
-        }
-        Ok(Hello { session: theirs.session, ..greeting.clone() })
-    }
+    let listener = rt::listen(SocketAddr::new(address, config.controller.port))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// This start of the controller: seconds since the Unix epoch, so that a later start has a higher one.
 fn epoch(now: Nanos) -> u32 {
     u32::try_from(now.get() / Span::from_secs(1).get()).unwrap_or(u32::MAX)
 }
-
-/// Which link belongs to whom.
-#[derive(Debug)]
-struct Links<T> {
-    by_link: BTreeMap<LinkId, T>,
-    by_owner: BTreeMap<T, LinkId>,
-}
-
-impl<T: Copy + Ord> Links<T> {
-    fn insert(&mut self, link: LinkId, owner: T) {
-        self.by_link.insert(link, owner);
-        self.by_owner.insert(owner, link);
-    }
-
-    fn remove(&mut self, link: LinkId) -> Option<T> {
-        let owner = self.by_link.remove(&link)?;
-        if self.by_owner.get(&owner) == Some(&link) {
-            self.by_owner.remove(&owner);
-        }
-        Some(owner)
-    }
-
-    fn owner(&self, link: LinkId) -> Option<T> {
-        self.by_link.get(&link).copied()
-    }
-
-    fn link(&self, owner: T) -> Option<LinkId> {
-        self.by_owner.get(&owner).copied()
-    }
-}
-
-impl<T> Default for Links<T> {
-    fn default() -> Self {
-        Self { by_link: BTreeMap::new(), by_owner: BTreeMap::new() }
-    }
-}
-
-/// How long requests may take to be answered, and frames to be written, at the end.
-const DRAIN: Span = Span::from_millis(500);

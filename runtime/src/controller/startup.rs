@@ -192,16 +192,15 @@ impl Controller {
             handlers += self.fleet.devices(worker, self.options.scheduler.max_gpus).len();
             self.introduce(now, worker);
         }
+        self.announce_homes();
         for handler in 0..handlers {
             self.print(format!("GPU handler [ {handler} ] started"));
         }
     }
 
-    /// Answers a client, if it is still there.
+    /// Answers a client; whoever carries that out knows whether it is still there.
     pub(super) fn answer(&mut self, client: ClientId, answer: Answer<Part>) {
-        if self.clients.contains_key(&client) {
-            self.decided.push_back(Output::Answer(client, answer));
-        }
+        self.decided.push_back(Output::Answer(client, answer));
     }
 }
 

@@ -41,14 +41,13 @@ impl Dialler {
         Self { hub, lines, greeting, bell, news: RefCell::default() }
     }
 
-    /// Dials every worker; one task for each.
-    pub(super) fn start(self: &Rc<Self>) -> Vec<Task<()>> {
-        let ids = 0..self.lines.len();
-        ids.map(|at| {
+    /// Dials the workers of which `ours` says so, by their number; one task for each.
+    pub(super) fn start(self: &Rc<Self>, ours: impl Fn(usize) -> bool) -> Vec<Task<()>> {
+        let keep = |at| {
             let dialler = Rc::clone(self);
             rt::spawn(async move { dialler.keep(at).await })
-        })
-        .collect()
+        };
+        (0..self.lines.len()).filter(|&at| ours(at)).map(keep).collect()
     }
 
     /// The next line for people.

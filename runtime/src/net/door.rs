@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, TcpStream};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use clockwork_wire::codec::Limits;
 use clockwork_wire::{Hello, LinkKind, SessionId};
@@ -85,46 +85,64 @@ impl<S: FnMut(usize, Arrival) + 'static> Porter<S> {
     }
 }
 
-/// Decides to which core a connection goes: the first of a link to the core with the fewest links,
-/// its second to where the first one is.
+/// Decides to which core a connection goes: the first of a link to the core that has the fewest links
+/// of its session, and of these to the one that has the fewest at all; its second to where the first
+/// one is. So a client that opens as many links as there are cores has one to each.
 #[derive(Debug)]
 struct Seating {
-    cores: Vec<Arc<()>>,
-    /// Links whose second connection is due, the oldest first.
-    due: Vec<(SessionId, IpAddr, usize)>,
+    cores: usize,
+    links: Vec<Seated>,
+}
+
+/// A link, while its seat is taken.
+#[derive(Debug)]
+struct Seated {
+    session: SessionId,
+    ip: IpAddr,
+    core: usize,
+    seat: Weak<()>,
+    /// Whether its second connection has not come yet.
+    bulk_due: bool,
 }
 
 impl Seating {
     /// Nobody is seated at any core.
-    fn new(cores: usize) -> Self {
-        Self { cores: (0..cores).map(|_| Arc::default()).collect(), due: Vec::new() }
+    const fn new(cores: usize) -> Self {
+        Self { cores, links: Vec::new() }
     }
 
     /// The core for this connection. One that completes a link that nobody knows goes to the first,
     /// which refuses it.
     fn place(&mut self, hello: &Hello, ip: IpAddr) -> (usize, Option<Seat>) {
-        let key = (hello.session, ip);
+        self.links.retain(|link| link.seat.strong_count() > 0);
+        let session = hello.session;
+        let of_session = |link: &Seated| link.session == session && link.ip == ip;
         if hello.link == LinkKind::Bulk {
-            let at = self.due.iter().rposition(|&(session, ip, _)| (session, ip) == key);
-            return (at.map_or(0, |at| self.due.remove(at).2), None);
+            let due = |link: &&mut Seated| link.bulk_due && of_session(link);
+            let link = self.links.iter_mut().rev().find(due);
+            return (link.map_or(0, Seated::pair), None);
         }
-        let core = self.emptiest();
-        if self.due.len() >= DUE_MOST {
-            self.due.remove(0);
+        let mut counts = vec![(0, 0); self.cores];
+        for link in &self.links {
+            let (ours, all) = &mut counts[link.core];
+            *ours += usize::from(of_session(link));
+            *all += 1;
         }
-        self.due.push((hello.session, ip, core));
-        (core, Some(Seat(Arc::clone(&self.cores[core]))))
-    }
-
-    fn emptiest(&self) -> usize {
-        let taken = |core: &usize| Arc::strong_count(&self.cores[*core]);
-        (0..self.cores.len()).min_by_key(taken).unwrap_or(0)
+        let core = (0..self.cores).min_by_key(|&core| counts[core]).unwrap_or(0);
+        let seat = Arc::default();
+        let taken = Arc::downgrade(&seat);
+        self.links.push(Seated { session, ip, core, seat: taken, bulk_due: true });
+        (core, Some(Seat(seat)))
     }
 }
 
-/// Second connections that may be due at a time. Links whose second connection comes later than so
-/// many others' first do without.
-const DUE_MOST: usize = 1024;
+impl Seated {
+    /// Its second connection is here.
+    const fn pair(&mut self) -> usize {
+        self.bulk_due = false;
+        self.core
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -136,42 +154,42 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-    fn says(link: LinkKind, session: u64) -> Hello {
-        Hello { link, session: SessionId::new(session), ..handshake::hello(Role::Client) }
+    fn place(seating: &mut Seating, link: LinkKind, session: u64) -> (usize, Option<Seat>) {
+        let session = SessionId::new(session);
+        let hello = Hello { link, session, ..handshake::hello(Role::Client) };
+        seating.place(&hello, HERE)
     }
 
     #[test]
     fn a_link_goes_to_the_core_with_the_fewest_and_both_of_its_connections_do() {
         let mut seating = Seating::new(2);
-        let (first, seat) = seating.place(&says(LinkKind::Control, 1), HERE);
-        let (second, _kept) = seating.place(&says(LinkKind::Control, 2), HERE);
+        let (first, seat) = place(&mut seating, LinkKind::Control, 1);
+        let (second, _kept) = place(&mut seating, LinkKind::Control, 2);
         assert_eq!((first, second), (0, 1));
-        assert_eq!(seating.place(&says(LinkKind::Bulk, 2), HERE).0, 1);
-        assert_eq!(seating.place(&says(LinkKind::Bulk, 1), HERE).0, 0);
+        assert_eq!(place(&mut seating, LinkKind::Bulk, 2).0, 1);
+        assert_eq!(place(&mut seating, LinkKind::Bulk, 1).0, 0);
         drop(seat);
-        assert_eq!(seating.place(&says(LinkKind::Control, 3), HERE).0, 0);
-        assert!(seating.due.len() == 1, "what is paired is forgotten");
+        let (third, _kept) = place(&mut seating, LinkKind::Control, 3);
+        assert_eq!((third, seating.links.len()), (0, 2), "a link that has ended is forgotten");
     }
 
     #[test]
-    fn links_of_one_session_are_told_apart_by_their_order() {
-        let mut seating = Seating::new(2);
-        let seats: Vec<_> = (0..2)
-            .map(|_| {
-                let (control, seat) = seating.place(&says(LinkKind::Control, 7), HERE);
-                assert_eq!(seating.place(&says(LinkKind::Bulk, 7), HERE).0, control);
-                (control, seat)
-            })
-            .collect();
-        assert_eq!(seats.iter().map(|(core, _)| *core).collect::<Vec<_>>(), [0, 1]);
-    }
-
-    #[test]
-    fn second_connections_that_never_come_are_forgotten() {
-        let mut seating = Seating::new(1);
-        for session in 0..2 * u64::try_from(DUE_MOST).unwrap() {
-            seating.place(&says(LinkKind::Control, session), HERE);
+    fn a_session_gets_a_link_to_every_core_also_between_others() {
+        let mut seating = Seating::new(3);
+        let mut seats = Vec::new();
+        for session in [1, 2, 1, 2, 2, 1] {
+            let (core, seat) = place(&mut seating, LinkKind::Control, session);
+            assert_eq!(place(&mut seating, LinkKind::Bulk, session).0, core);
+            seats.push((session, core, seat));
         }
-        assert_eq!(seating.due.len(), DUE_MOST);
+        let mut cores: Vec<_> = seats.iter().map(|&(session, core, _)| (session, core)).collect();
+        cores.sort_unstable();
+        assert_eq!(cores, [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]);
+    }
+
+    #[test]
+    fn a_second_connection_without_a_first_has_no_place_of_its_own() {
+        let mut seating = Seating::new(2);
+        assert!(matches!(place(&mut seating, LinkKind::Bulk, 1), (0, None)));
     }
 }
