@@ -7,7 +7,6 @@ use clap::Parser;
 use clockwork_config::{Config, Sources};
 use clockwork_executor::zoo;
 use clockwork_runtime::client::{self, Options, Report};
-use clockwork_runtime::placement;
 use clockwork_runtime::shutdown::Shutdown;
 use clockwork_wire::Span;
 use clockwork_workload::registry;
@@ -32,15 +31,27 @@ pub struct Arguments {
     /// The workload's parameters, in their order.
     #[arg(allow_negative_numbers = true)]
     parameters: Vec<String>,
+    /// Cores that send, each its part.
+    #[arg(long, allow_negative_numbers = true)]
+    threads: Option<u32>,
     /// Stop after this many seconds; without it the workload decides.
     #[arg(long, allow_negative_numbers = true)]
     seconds: Option<f64>,
     /// Seed of all random choices.
     #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
+    /// Leave out of the summary what is sent in the first seconds.
+    #[arg(long, allow_negative_numbers = true)]
+    warmup: Option<f64>,
+    /// SLO of requests whose workload names none, like 100ms [default: the controller's]
+    #[arg(long)]
+    slo: Option<String>,
     /// Write a summary of the run to this file.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write what became of each single request to this file, as tab-separated columns.
+    #[arg(long)]
+    requests: Option<PathBuf>,
     /// How inputs are sent: none or lz4.
     #[arg(long)]
     compress: Option<String>,
@@ -67,10 +78,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         catalogue: catalogue()?,
         client,
         network,
+        requests: arguments.requests.clone(),
         shutdown: Shutdown::on_signals()?,
     };
-    let core = placement::single("client", &cores);
-    let report = client::run(options, &core, &mut |progress| say(&progress.to_string()))??;
+    let report = client::run(options, &cores, &mut |progress| say(&progress.to_string()))??;
     if let Some(path) = &arguments.json {
         write_json(path, &report)?;
     }
@@ -83,6 +94,9 @@ fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
     }
     let sources = Sources::of_process(arguments.config.as_deref())?
         .flag("client.seed", arguments.seed)
+        .flag("client.threads", arguments.threads)
+        .flag("client.warmup", arguments.warmup.map(|seconds| format!("{seconds}s")))
+        .flag("client.slo", arguments.slo.clone())
         .flag("client.compress", arguments.compress.clone());
     sources.resolve().map(|resolved| resolved.config).map_err(|e| Failure::usage(e.to_string()))
 }

@@ -19,9 +19,22 @@ knobs! {
         pub samples: u32 = 20,
         /// Seed of everything random; the same seed sends the same requests.
         pub seed: u64 = 0,
+        /// SLO of every request whose workload names none. 0: the controller's default.
+        #[serde(with = "crate::unit::span")]
+        pub slo: Span = Span::ZERO,
+        /// What is sent in this time from the start of submitting is not measured. 0: cold starts count.
+        /// Large: little is left to be measured.
+        #[serde(with = "crate::unit::span")]
+        pub warmup: Span = Span::ZERO,
         /// Time between two summaries on the console. 0: no summaries.
         #[serde(with = "crate::unit::span")]
         pub report_interval: Span = Span::from_secs(10),
+        /// Cores that send, each with its own connections and its part of the arrivals, 1 to 64.
+        /// 1: one core is the limit. Large: more than there are CPUs only get into each other's way.
+        pub threads: u32 = 1,
+        /// Whether a controller that is lost during a run is connected to again, and what was under
+        /// way counted as lost. Without it the run ends with an error.
+        pub reconnect: bool = true,
         /// Time between two attempts to list models while the controller is initialising. 0: asked
         /// again at once, which the controller answers at its leisure. Large: a late start.
         #[serde(with = "crate::unit::span")]
@@ -52,8 +65,12 @@ impl Check for ClientConfig {
             "client.samples",
             samples,
             "1 to 4096",
-        )
+        )?;
+        let threads = self.threads;
+        let fits = (1..=THREADS_MAX).contains(&threads);
+        ConfigError::unless(fits, "client.threads", threads, "1 to 64")
     }
 }
 
 const SAMPLES_MAX: u32 = 4_096;
+const THREADS_MAX: u32 = 64;

@@ -1,18 +1,19 @@
 //! The client against a controller that answers by a script, over real sockets.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use clockwork_config::{ClientConfig, Compression, NetworkConfig};
+use clockwork_config::{ClientConfig, Compression, CoresConfig, NetworkConfig};
 use clockwork_runtime::client::{ClientError, Options, Progress, Report, run_on_core};
 use clockwork_runtime::net::{Answer, Ask, Event, Hub, LinkId, Part, ServiceSide, Settings, hello};
 use clockwork_runtime::rt::{self, Listener, TurnBell};
 use clockwork_runtime::shutdown::Shutdown;
 use clockwork_wire::codec::Listing;
 use clockwork_wire::{
-    Credits, Encoding, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId, Payload,
-    Role, Span, Status, UnloadResponse,
+    Credits, Encoding, Home, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId,
+    Payload, Role, Span, Status, UnloadResponse,
 };
 use clockwork_workload::registry;
 
@@ -31,6 +32,10 @@ struct Script {
     silent: bool,
     loads: Vec<LoadRequest>,
     infers: Vec<(InferRequest, Payload)>,
+    /// Which connection each inference came on, and its model.
+    ways: Vec<(LinkId, ModelId)>,
+    /// Says that it has so many cores; 0 is one.
+    cores: u32,
 }
 
 #[test]
@@ -129,8 +134,81 @@ fn a_model_that_cannot_be_loaded_ends_the_run_with_the_controllers_words() {
 #[test]
 fn a_controller_that_leaves_ends_the_run_with_an_error() {
     let script = Script { leaves_after: Some(10), ..Script::default() };
-    let (result, _, _) = play(script, "simple", &[], |_| {});
+    let for_good = |options: &mut Options| options.client.reconnect = false;
+    let (result, _, _) = play(script, "simple", &[], for_good);
     assert!(matches!(result, Err(ClientError::Lost(_))), "{result:?}");
+}
+
+#[test]
+fn a_controller_that_comes_back_is_served_again_and_what_was_lost_is_counted() {
+    let script = Script { leaves_after: Some(10), ..Script::default() };
+    let hasty = |options: &mut Options| {
+        options.network.reconnect_min = Span::from_millis(1);
+        options.network.handshake = Span::from_millis(50);
+    };
+    let (result, _, script) = play(script, "simple-parametric", &["1", "1", "3", "200"], hasty);
+    let report = result.unwrap();
+    assert_eq!((report.requests, report.unanswered), (200, 0));
+    assert!((1..=3).contains(&report.lost), "{report:?}");
+    let lost_or_unsent = report.errors["17 (no connection to the controller)"];
+    assert_eq!(lost_or_unsent, report.lost + report.refused_locally);
+    let sent = 200 - report.refused_locally;
+    let arrived = u64::try_from(script.infers.len()).unwrap();
+    assert!((sent - report.lost..=sent).contains(&arrived), "{arrived} of {sent}");
+}
+
+#[test]
+fn a_request_goes_to_the_core_that_the_last_answer_named_as_its_models_home() {
+    let script = Script { cores: 3, ..Script::default() };
+    let (result, _, script) = play(script, "simple-parametric", &["6", "1", "1", "60"], |_| {});
+    assert_eq!(result.unwrap().requests, 60);
+    // Links are numbered as they were accepted, and so are the cores of this controller.
+    let links: BTreeSet<_> = script.ways.iter().map(|(link, _)| *link).collect();
+    let links: Vec<_> = links.into_iter().collect();
+    assert_eq!(links.len(), 3);
+    for (number, (link, model)) in script.ways.iter().enumerate() {
+        let core = if number < 6 { model.index() % 3 } else { home(*model, 3) };
+        assert_eq!(*link, links[core], "request {number} of model {model}");
+    }
+}
+
+#[test]
+fn several_cores_of_the_client_do_one_workload_together() {
+    let socket = rt::listen(LOCALHOST.into()).expect("a free port");
+    let mut options = options(
+        socket.local_addr().expect("an address"),
+        "simple-parametric",
+        &["6", "3", "2", "40"],
+        Shutdown::new(),
+    );
+    options.client.threads = 3;
+    let over = Shutdown::new();
+    let wish = over.clone();
+    let controller = rt::spawn_core(rt::Options::named("controller"), move || async move {
+        let script = Rc::new(RefCell::new(Script::default()));
+        let listener = Listener::adopt(socket).expect("an open socket");
+        let bell = TurnBell::new();
+        let hub = Hub::<ServiceSide>::new(bell.local(), Settings::default());
+        let accepting = hub.accept(listener, |_, _| Ok(hello(Role::Controller)));
+        let serving = rt::spawn(serve(hub.clone(), bell, Rc::clone(&script)));
+        wish.wait().await;
+        serving.cancel().await;
+        accepting.cancel().await;
+        hub.shutdown(Span::ZERO).await;
+        let script = script.borrow();
+        let links: BTreeSet<_> = script.ways.iter().map(|(link, _)| *link).collect();
+        (script.loads.len(), script.infers.len(), links.len())
+    });
+    let mut lines = Vec::new();
+    let mut tell = |progress: Progress| lines.push(progress.to_string());
+    let result = clockwork_runtime::client::run(options, &CoresConfig::default(), &mut tell);
+    over.trigger();
+    let seen = controller.expect("a thread").join().expect("a controller");
+    let report = result.expect("cores").expect("a run");
+    assert_eq!((report.requests, report.unanswered), (120, 0));
+    assert_eq!(seen, (1, 120, 3), "loaded once, and sent by three");
+    let connected = lines.iter().filter(|line| *line == "Connection established").count();
+    assert_eq!(connected, 1, "what all of them do is told once: {lines:?}");
 }
 
 #[test]
@@ -180,13 +258,22 @@ fn play(
         let address = listener.address();
         let bell = TurnBell::new();
         let hub = Hub::<ServiceSide>::new(bell.local(), Settings::default());
+        let cores = script.borrow().cores.max(1);
         let credits = match script.borrow().credits {
             0 => Credits::UNLIMITED,
             requests => Credits { requests, ..Credits::UNLIMITED },
         };
-        let accepting = hub.accept(listener, move |_, _| {
+        let mut sessions = Vec::new();
+        let accepting = hub.accept(listener, move |theirs, _| {
             let mut ours = hello(Role::Controller);
             ours.credits = credits;
+            let session = theirs.session;
+            if !sessions.contains(&session) {
+                sessions.push(session);
+            }
+            let core = sessions.iter().position(|known| *known == session).expect("just added");
+            ours.cores = cores;
+            ours.core = u32::try_from(core).expect("few sessions") % cores;
             Ok(ours)
         });
         let serving = rt::spawn(serve(hub.clone(), bell, Rc::clone(&script)));
@@ -234,6 +321,7 @@ fn answer(hub: &Hub<ServiceSide>, link: LinkId, ask: Ask<Payload>, script: &mut 
             hub.send(link, Answer::Unload(UnloadResponse { id: request.id, status, message }));
         }
         Ask::Infer { request, input } => {
+            script.ways.push((link, request.model));
             script.infers.push((request, input));
             let number = script.infers.len();
             if script.leaves_after == Some(number) {
@@ -242,11 +330,19 @@ fn answer(hub: &Hub<ServiceSide>, link: LinkId, ask: Ask<Payload>, script: &mut 
                 let scripted = script.statuses.iter().find(|(n, _)| *n == number);
                 let status = scripted.map_or(Status::OK, |(_, status)| *status);
                 let InferRequest { id, model, .. } = request;
-                let response = InferResponse { id, model, status, ..InferResponse::default() };
+                let cores = usize::try_from(script.cores.max(1)).expect("few cores");
+                let home = Home::of(u32::try_from(home(model, cores)).expect("few cores"));
+                let response =
+                    InferResponse { id, model, status, home, ..InferResponse::default() };
                 hub.send(link, Answer::Infer { response, output: Part::empty() });
             }
         }
     }
+}
+
+/// The core that is home to a model: not the one that a client takes at first.
+fn home(model: ModelId, cores: usize) -> usize {
+    (model.index() + 1) % cores
 }
 
 fn loaded(request: &LoadRequest) -> LoadResponse {
@@ -288,6 +384,7 @@ fn options(address: SocketAddr, name: &str, arguments: &[&str], shutdown: Shutdo
             ..ClientConfig::default()
         },
         network: NetworkConfig::default(),
+        requests: None,
         shutdown,
     }
 }

@@ -59,6 +59,8 @@ statuses! {
     WORKER_LOST = 15, "worker lost";
     /// No result came by latest + expected + grace. Ours.
     EXPIRED = 16, "action expired";
+    /// The connection to the controller was lost, or is not there: a client's own answer. Ours.
+    DISCONNECTED = 17, "no connection to the controller";
     /// The model id is taken.
     MODEL_EXISTS = 40, "model id exists";
     /// No model of that name.

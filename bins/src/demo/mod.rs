@@ -95,6 +95,7 @@ fn send(
         catalogue: String::new(),
         client: ClientConfig { disable_inputs: true, ..client },
         network: NetworkConfig::default(),
+        requests: None,
         shutdown: shutdown.clone(),
     };
     let bar = ProgressBar::new_spinner();

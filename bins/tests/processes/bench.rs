@@ -89,10 +89,21 @@ impl Bench {
 
     /// Starts a controller on a free port, with its logs in [`Bench::logs`].
     pub(crate) fn controller(&self, kind: &str, worker: SocketAddr, options: &[&str]) -> Server {
+        self.controller_of(kind, &[worker], options)
+    }
+
+    /// Starts a controller of many workers.
+    pub(crate) fn controller_of(
+        &self,
+        kind: &str,
+        workers: &[SocketAddr],
+        options: &[&str],
+    ) -> Server {
         let logs = self.logs();
         let logs = logs.to_str().expect("test paths are text");
-        let worker = worker.to_string();
-        let fixed = [kind, &worker, "--port", "0", "--log-dir", logs];
+        let workers: Vec<_> = workers.iter().map(ToString::to_string).collect();
+        let workers = workers.join(",");
+        let fixed = [kind, &workers, "--port", "0", "--log-dir", logs];
         self.server("controller", &fixed, options)
     }
 

@@ -66,6 +66,7 @@ fn infer5_serves_an_open_loop_on_ten_gpus() {
 fn a_controller_that_is_interrupted_under_load_leaves_complete_logs() {
     let mut bench = Bench::new();
     bench.set("CLOCKWORK_CLIENT_REPORT_INTERVAL", "200ms");
+    bench.set("CLOCKWORK_CLIENT_RECONNECT", "false");
     let worker = bench.worker(&["-n", "2"]);
     let controller = bench.controller("INFER5", worker.address, &[]);
     let mut client = bench.client(&controller, &["simple"]);

@@ -73,4 +73,5 @@ pub(crate) async fn ask(session: &mut Session, id: u64, model: ModelId, bytes: u
     answer(session).await
 }
 
-const PATIENCE: Span = Span::from_secs(60);
+/// How long a talk may take, and the SLO of what is asked in it.
+pub(crate) const PATIENCE: Span = Span::from_secs(60);

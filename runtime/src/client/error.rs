@@ -1,5 +1,7 @@
 //! Why a client ends without having done its work.
 
+use std::path::PathBuf;
+
 use clockwork_wire::codec::NAME_MAX;
 use clockwork_wire::{ModelId, Status};
 
@@ -50,6 +52,14 @@ pub enum ClientError {
     /// The connection broke.
     #[error("lost the controller: {0}")]
     Lost(String),
+    /// The records of the requests cannot be written.
+    #[error("cannot write what became of the requests to {}", path.display())]
+    Records {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The system gave no thread.
     #[error("cannot start a thread")]
     Thread(#[from] std::io::Error),

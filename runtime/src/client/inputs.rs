@@ -1,8 +1,6 @@
 //! What requests carry: made-up samples, drawn at random.
 
-use std::collections::BTreeMap;
-
-use clockwork_wire::{Encoding, InputSpec, Payload};
+use clockwork_wire::{Encoding, InputSpec, ModelId, Payload};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -28,7 +26,17 @@ pub(super) struct InputPool {
     /// Samples per size.
     count: u32,
     random: Xoshiro256PlusPlus,
-    samples: BTreeMap<u32, Vec<(InputSpec, Part)>>,
+    kinds: Vec<Samples>,
+    /// The place of its kind, by model.
+    models: Vec<usize>,
+    absent: Part,
+}
+
+/// The samples of one size.
+#[derive(Debug)]
+struct Samples {
+    size: u32,
+    samples: Vec<(InputSpec, Part)>,
 }
 
 impl InputPool {
@@ -36,24 +44,41 @@ impl InputPool {
     pub(super) fn new(mode: InputMode, count: u32, seed: u64) -> Self {
         // The workload's generators use the seed's other streams.
         let random = Xoshiro256PlusPlus::seed_from_u64(seed ^ SALT);
-        Self { mode, count, random, samples: BTreeMap::new() }
+        let (kinds, models) = (Vec::new(), Vec::new());
+        Self { mode, count, random, kinds, models, absent: Part::empty() }
     }
 
-    /// Makes the samples of a size, so that no request has to wait for them.
-    pub(super) fn prepare(&mut self, size: u32) {
-        if self.mode == InputMode::Absent || size == 0 || self.samples.contains_key(&size) {
-            return;
+    /// Models with contiguous ids take so many bytes: makes the samples of that size, so that no
+    /// request has to wait for them.
+    pub(super) fn prepare(&mut self, first: ModelId, copies: u32, size: u32) {
+        let place = self.kinds.iter().position(|kind| kind.size == size).unwrap_or_else(|| {
+            let samples = self.samples(size);
+            self.kinds.push(Samples { size, samples });
+            self.kinds.len() - 1
+        });
+        let end = first.index() + usize::try_from(copies).expect("a u32 fits usize");
+        if end > self.models.len() {
+            self.models.resize(end, usize::MAX);
         }
-        let samples = (0..self.count.max(1)).map(|_| self.sample(size)).collect();
-        self.samples.insert(size, samples);
+        self.models[first.index()..end].fill(place);
     }
 
-    /// An input for a model that takes this many bytes; absent if that size was not prepared.
-    pub(super) fn pick(&mut self, size: u32) -> (InputSpec, Part) {
-        match self.samples.get(&size) {
-            Some(samples) => samples[self.random.random_range(0..samples.len())].clone(),
-            None => (InputSpec::default(), Part::empty()),
+    /// An input for a model; absent if that was not prepared.
+    pub(super) fn pick(&mut self, model: ModelId) -> (InputSpec, Part) {
+        let kind = self.models.get(model.index()).and_then(|&place| self.kinds.get(place));
+        match kind {
+            Some(Samples { samples, .. }) if !samples.is_empty() => {
+                samples[self.random.random_range(0..samples.len())].clone()
+            }
+            Some(_) | None => (InputSpec::default(), self.absent.clone()),
         }
+    }
+
+    fn samples(&mut self, size: u32) -> Vec<(InputSpec, Part)> {
+        if self.mode == InputMode::Absent || size == 0 {
+            return Vec::new();
+        }
+        (0..self.count.max(1)).map(|_| self.sample(size)).collect()
     }
 
     fn sample(&mut self, size: u32) -> (InputSpec, Part) {
@@ -82,11 +107,13 @@ const SALT: u64 = 0x1D8E_4E27_C47D_124F;
 mod tests {
     use super::*;
 
+    const MODEL: ModelId = ModelId::new(3);
+
     #[test]
     fn a_sample_has_the_models_size_and_numbers_between_0_and_1() {
         let mut pool = InputPool::new(InputMode::Raw, 3, 1);
-        pool.prepare(602_112);
-        let (spec, bytes) = pool.pick(602_112);
+        pool.prepare(MODEL, 1, 602_112);
+        let (spec, bytes) = pool.pick(MODEL);
         assert_eq!(spec, InputSpec { len: 602_112, encoding: Encoding::Raw });
         let numbers = bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b));
         assert_eq!(numbers.filter(|n| (0.0..=1.0).contains(n)).count(), 150_528);
@@ -95,8 +122,8 @@ mod tests {
     #[test]
     fn a_compressed_sample_decompresses_to_exactly_its_size() {
         let mut pool = InputPool::new(InputMode::Lz4, 2, 1);
-        pool.prepare(12_289);
-        let (spec, bytes) = pool.pick(12_289);
+        pool.prepare(MODEL, 1, 12_289);
+        let (spec, bytes) = pool.pick(MODEL);
         assert_eq!(
             (spec.encoding, bytes.len()),
             (Encoding::Lz4, usize::try_from(spec.len).unwrap())
@@ -109,8 +136,8 @@ mod tests {
     fn a_pool_draws_the_same_samples_from_the_same_seed_and_not_always_one() {
         let draw = |seed| {
             let mut pool = InputPool::new(InputMode::Raw, 4, seed);
-            pool.prepare(16);
-            (0..20).map(|_| pool.pick(16).1.to_vec()).collect::<Vec<_>>()
+            pool.prepare(MODEL, 1, 16);
+            (0..20).map(|_| pool.pick(MODEL).1.to_vec()).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
@@ -121,9 +148,20 @@ mod tests {
     }
 
     #[test]
+    fn models_of_one_size_share_their_samples_and_others_have_theirs() {
+        let mut pool = InputPool::new(InputMode::Raw, 1, 1);
+        pool.prepare(ModelId::new(0), 2, 8);
+        pool.prepare(ModelId::new(2), 1, 4);
+        pool.prepare(ModelId::new(3), 1, 8);
+        let sizes = (0..5).map(|model| pool.pick(ModelId::new(model)).0.len);
+        assert_eq!(sizes.collect::<Vec<_>>(), [8, 8, 4, 8, 0]);
+        assert_eq!(pool.kinds.len(), 2);
+    }
+
+    #[test]
     fn absent_inputs_carry_no_bytes() {
         let mut pool = InputPool::new(InputMode::Absent, 20, 1);
-        pool.prepare(602_112);
-        assert_eq!(pool.pick(602_112).0, InputSpec::default());
+        pool.prepare(MODEL, 1, 602_112);
+        assert_eq!(pool.pick(MODEL).0, InputSpec::default());
     }
 }

@@ -5,30 +5,45 @@
 //! own: it makes turns, in each of which it takes in all answers, submits all that is due and writes
 //! once. A process may embed it ([`run_on_core`]) beside a controller and workers.
 //!
+//! A controller with several cores gets a connection to each from every core of the client; requests
+//! go to the core that the controller's answers name as their model's home, so that normally
+//! nothing has to cross from core to core.
+//!
 //! *Why does latency count from the intended send time?* A client that falls behind would otherwise
 //! measure only the requests that it got to send.
 
+mod dial;
 mod error;
 mod inputs;
+mod lines;
 mod options;
+mod parallel;
+mod records;
 mod report;
 mod run;
+mod series;
 mod session;
+mod slab;
 mod statistics;
+mod tally;
 
 pub use error::ClientError;
 pub use inputs::InputMode;
 pub use options::Options;
-pub use report::{Interval, Report};
+pub use report::{Bucket, Interval, Report};
+pub use series::Second;
 pub use session::{Answered, Session};
 
 use std::fmt;
+use std::path::Path;
 
+use clockwork_config::CoresConfig;
 use clockwork_workload::{Engine, Plan};
 
+use crate::placement;
 use crate::rt::{self, ExecutorError};
 use crate::telemetry::{Carried, TrafficText};
-use run::Run;
+use run::{Outcomes, Run};
 
 /// What a client tells while it runs. Prints as the original's lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,20 +72,24 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Runs a workload to its end on a core on this thread, started as `core` says. A run that is shut down before it has begun
-/// ends with an empty report.
+/// Runs a workload to its end, on a core on this thread or, with several
+/// [threads](clockwork_config::ClientConfig::threads), on cores on threads of their own. A run that is shut down
+/// before it has begun ends with an empty report.
 ///
 /// # Errors
-/// If the kernel refuses the core, or the client cannot do its work.
+/// If the kernel refuses a core, or the client cannot do its work.
 pub fn run(
     options: Options,
-    core: &rt::Options,
+    cores: &CoresConfig,
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Result<Report, ClientError>, ExecutorError> {
-    rt::run(core, run_on_core(options, tell))
+    if options.client.threads > 1 {
+        return parallel::run(options, cores, tell);
+    }
+    rt::run(&placement::single("client", cores), run_on_core(options, tell))
 }
 
-/// Runs a workload to its end on the calling core.
+/// Runs a workload to its end on the calling core, whatever the number of threads.
 ///
 /// # Errors
 /// If the client cannot do its work.
@@ -90,9 +109,19 @@ pub async fn run_on_core(
     let Some(mut run) = futures_lite::future::or(begun, interrupted).await? else {
         return Ok(Report::default());
     };
-    let report = run.serve().await;
+    let outcomes = run.serve().await;
     run.close().await;
-    report
+    report(options.requests.as_deref(), &outcomes?)
+}
+
+/// Writes the records, if somebody wants them, and sums up.
+fn report(requests: Option<&Path>, outcomes: &Outcomes) -> Result<Report, ClientError> {
+    let Outcomes { statistics, end, records } = outcomes;
+    if let Some(path) = requests {
+        let failed = |source| ClientError::Records { path: path.into(), source };
+        records.write(path).map_err(failed)?;
+    }
+    Ok(statistics.report(*end))
 }
 
 /// Connects, loads and waits until the controller serves.
@@ -101,15 +130,26 @@ async fn begin<'a>(
     engine: Engine,
     tell: &'a mut dyn FnMut(Progress),
 ) -> Result<Run<'a>, ClientError> {
-    let line = |text: String| Progress::Line(text);
-    tell(line(format!("Connecting to clockwork @ {}", options.address)));
-    let retry = |text| tell(line(text));
-    let session = Session::connect(&options.address, &options.network, retry).await?;
-    tell(line("Connection established".into()));
-    tell(line(format!("Found {}", options.catalogue)));
+    let session = connect(options, tell).await?;
     let mut run = Run::new(session, engine, options, tell);
     run.prepare().await?;
     Ok(run)
+}
+
+async fn connect(
+    options: &Options,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Session, ClientError> {
+    let line = |text: String| Progress::Line(text);
+    tell(line(format!("Connecting to clockwork @ {}", options.address)));
+    let retry = |text| tell(line(text));
+    let mut session = Session::connect(&options.address, &options.network, retry).await?;
+    if options.client.reconnect {
+        session.keep_connected();
+    }
+    tell(line("Connection established".into()));
+    tell(line(format!("Found {}", options.catalogue)));
+    Ok(session)
 }
 
 fn introduce(options: &Options, tell: &mut dyn FnMut(Progress)) {

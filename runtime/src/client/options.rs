@@ -1,5 +1,7 @@
 //! What a client is to do.
 
+use std::path::PathBuf;
+
 use clockwork_config::{ClientConfig, Compression, NetworkConfig};
 use clockwork_wire::Span;
 use clockwork_workload::Plan;
@@ -24,6 +26,9 @@ pub struct Options {
     pub client: ClientConfig,
     /// How to connect.
     pub network: NetworkConfig,
+    /// Where to write what became of each single request; `None`: nowhere. It takes 64 bytes of memory
+    /// for each.
+    pub requests: Option<PathBuf>,
     /// Ends the run early when it is wanted.
     pub shutdown: Shutdown,
 }

@@ -6,18 +6,27 @@ use std::fmt;
 use clockwork_wire::{Span, Status};
 use serde::Serialize;
 
+use super::series::Second;
 use super::statistics::rate;
 
 /// The whole run, as `--json` writes it. Rates are per second of submitting; latencies count from
-/// the time at which a request was meant to be sent.
+/// the time at which a request was meant to be sent. What was meant to be sent during the warm-up
+/// is only in `per_second`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// How long requests were submitted.
+    /// How long requests were submitted after the warm-up.
     pub seconds: f64,
+    /// How long requests were submitted before that.
+    pub warmup_seconds: f64,
     /// Requests submitted.
     pub requests: u64,
     /// Requests without an answer by the end.
     pub unanswered: u64,
+    /// Of the requests, those that were never sent: the controller's credits were used up, or it was
+    /// away. They are among the errors too.
+    pub refused_locally: u64,
+    /// Of the requests, those that were under way on a connection that was lost; likewise.
+    pub lost: u64,
     /// Requests submitted per second.
     pub offered_rps: f64,
     /// Requests per second that were answered within their deadline.
@@ -34,8 +43,26 @@ pub struct Report {
     pub p999_ms: f64,
     /// The longest.
     pub max_ms: f64,
+    /// Median time from arrival at the controller to its answer, of answers without an output; 0 if
+    /// there were none.
+    pub refusal_p50_ms: f64,
+    /// 99th percentile of the same.
+    pub refusal_p99_ms: f64,
     /// Answers that were not in time, by status number and words.
     pub errors: BTreeMap<String, u64>,
+    /// How the latencies are distributed, from the first bucket that is not empty on.
+    pub latency_histogram: Vec<Bucket>,
+    /// What became of the requests of each second, the warm-up included.
+    pub per_second: Vec<Second>,
+}
+
+/// How many latencies lie above the bucket before and up to a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bucket {
+    /// The bound.
+    pub up_to_ms: f64,
+    /// How many.
+    pub count: u64,
 }
 
 /// A few lines for people.
@@ -47,6 +74,7 @@ impl fmt::Display for Report {
             "{requests} requests in {seconds:.1} s: {offered_rps:.1}/s offered, {goodput_rps:.1}/s in time"
         )?;
         let Self { in_slo, mean_ms, p50_ms, p99_ms, p999_ms, max_ms, errors, .. } = self;
+        let Self { refused_locally, lost, refusal_p50_ms, refusal_p99_ms, .. } = self;
         writeln!(f, "in SLO {:.3}%", 100.0 * in_slo)?;
         write!(
             f,
@@ -54,6 +82,15 @@ impl fmt::Display for Report {
         )?;
         if *unanswered > 0 {
             write!(f, "\nwithout an answer: {unanswered}")?;
+        }
+        if *refused_locally > 0 {
+            write!(f, "\nnever sent: {refused_locally}")?;
+        }
+        if *lost > 0 {
+            write!(f, "\nlost with a connection: {lost}")?;
+        }
+        if *refusal_p99_ms > 0.0 {
+            write!(f, "\nrefused after ms: p50 {refusal_p50_ms:.3} p99 {refusal_p99_ms:.3}")?;
         }
         errors.iter().try_for_each(|(status, count)| write!(f, "\nstatus {status}: {count}"))
     }
@@ -79,6 +116,21 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// Takes in what another part of the same run saw meanwhile.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.length = self.length.max(other.length);
+        self.submitted += other.submitted;
+        if other.answered > 0 {
+            self.min = if self.answered == 0 { other.min } else { self.min.min(other.min) };
+        }
+        self.max = self.max.max(other.max);
+        self.answered += other.answered;
+        self.sum += other.sum;
+        for (status, count) in other.errors {
+            *self.errors.entry(status).or_default() += count;
+        }
+    }
+
     /// An answer with an output came.
     pub(super) fn succeeded(&mut self, latency: Span) {
         self.min = if self.answered == 0 { latency } else { self.min.min(latency) };
@@ -133,6 +185,10 @@ mod tests {
             "p999_ms",
             "max_ms",
             "errors",
+            "refused_locally",
+            "refusal_p99_ms",
+            "latency_histogram",
+            "per_second",
         ] {
             assert!(json.get(key).is_some(), "{key}");
         }

@@ -1,28 +1,54 @@
 //! Drives one workload against a controller.
 
-use std::collections::HashMap;
-
-use clockwork_wire::{InferRequest, LoadResponse, Nanos, RequestId, Span, Status, UserId};
+use clockwork_wire::{InferRequest, LoadResponse, ModelId, Nanos, Span, Status, UserId};
 use clockwork_workload::{Engine, Input, LoadModels, Output, Submit, Tag};
 
 use super::inputs::InputPool;
+use super::records::{Record, Records};
 use super::session::Answered;
-use super::statistics::Statistics;
-use super::{ClientError, Options, Progress, Report, Session};
+use super::slab::Slab;
+use super::statistics::{Fate, Outcome, Statistics};
+use super::{ClientError, Options, Progress, Session};
 use crate::clock;
 use crate::rt;
 use crate::telemetry::Carried;
+
+/// A request that was sent.
+#[derive(Debug)]
+struct Unanswered {
+    tag: Tag,
+    model: ModelId,
+    /// When it was meant to be sent, and when it was.
+    intended: Nanos,
+    sent: Nanos,
+}
+
+/// Copies of a model that the controller has made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loaded {
+    first: ModelId,
+    copies: u32,
+    /// Bytes of one input.
+    input_size: u32,
+}
+
+/// What a run, or one part of it, has to say at its end.
+#[derive(Debug)]
+pub(super) struct Outcomes {
+    pub(super) statistics: Statistics,
+    /// Requests were submitted until then.
+    pub(super) end: Nanos,
+    pub(super) records: Records,
+}
 
 /// A workload under way.
 pub(super) struct Run<'a> {
     session: Session,
     engine: Engine,
     inputs: InputPool,
-    /// Bytes of one input, by model.
-    input_sizes: Vec<u32>,
-    /// When each unanswered request was meant to be sent.
-    intended: HashMap<RequestId, Nanos>,
+    unanswered: Slab<Unanswered>,
     statistics: Statistics,
+    records: Records,
     carried: Carried,
     options: &'a Options,
     tell: &'a mut dyn FnMut(Progress),
@@ -42,31 +68,48 @@ impl<'a> Run<'a> {
             session,
             engine,
             inputs: InputPool::new(options.input_mode(), client.samples, client.seed),
-            input_sizes: Vec::new(),
-            intended: HashMap::new(),
-            statistics: Statistics::new(clock::now()),
+            unanswered: Slab::new(),
+            statistics: Statistics::new(clock::now(), client.warmup),
+            records: Records::new(options.requests.is_some()),
             options,
             tell,
         }
     }
 
-    /// Loads the models one after the other and waits until the controller serves.
-    pub(super) async fn prepare(&mut self) -> Result<(), ClientError> {
+    /// Loads the models one after the other and waits until the controller serves; gives them.
+    pub(super) async fn prepare(&mut self) -> Result<Vec<Loaded>, ClientError> {
+        let mut models = Vec::new();
         while let Some(output) = self.engine.poll(clock::now()) {
             match output {
-                Output::Load(load) => self.load(load).await?,
+                Output::Load(load) => models.push(self.load(load).await?),
                 Output::List => self.await_listing().await?,
                 Output::Print(text) => (self.tell)(Progress::Line(text)),
                 Output::Submit(_) | Output::Done => unreachable!("the workload has not begun"),
             }
         }
-        Ok(())
+        Ok(models)
+    }
+
+    /// Takes over the models that another core has prepared for the same workload.
+    pub(super) fn adopt(&mut self, models: &[Loaded]) {
+        let mut models = models.iter();
+        while let Some(output) = self.engine.poll(clock::now()) {
+            match output {
+                Output::Load(_) => {
+                    let model = models.next().expect("all parts of a workload load the same");
+                    self.loaded(*model);
+                }
+                Output::List => {}
+                Output::Print(text) => (self.tell)(Progress::Line(text)),
+                Output::Submit(_) | Output::Done => unreachable!("the workload has not begun"),
+            }
+        }
     }
 
     /// Submits until the workload, its time or the process ends, then waits for the answers.
-    pub(super) async fn serve(&mut self) -> Result<Report, ClientError> {
+    pub(super) async fn serve(&mut self) -> Result<Outcomes, ClientError> {
         let begin = clock::now();
-        self.statistics = Statistics::new(begin);
+        self.statistics = Statistics::new(begin, self.options.client.warmup);
         self.engine.handle(begin, Input::Listed);
         let end = self.options.length.map(|length| begin + length);
         let mut agenda = Agenda { end, ..Agenda::new(begin, self.options.client.report_interval) };
@@ -80,7 +123,7 @@ impl<'a> Run<'a> {
             self.session.flush();
             self.report_if_due(now, &mut agenda);
             if done || agenda.given_up.is_some_and(|at| now >= at) {
-                return Ok(self.statistics.report(agenda.stopped.unwrap_or(now)));
+                return Ok(self.outcomes(agenda.stopped.unwrap_or(now)));
             }
             let something = self.session.wait(agenda.next(self.engine.next_wakeup()));
             if agenda.stopped.is_some() {
@@ -96,18 +139,18 @@ impl<'a> Run<'a> {
         self.session.close().await;
     }
 
-    async fn load(&mut self, load: LoadModels) -> Result<(), ClientError> {
+    async fn load(&mut self, load: LoadModels) -> Result<Loaded, ClientError> {
         let LoadModels { name, copies } = load;
         let response = self.session.load(&name, copies, UserId::new(0)).await?;
-        let LoadResponse { model, input_size, .. } = response;
-        let end = model.index() + usize::try_from(copies).expect("a u32 fits usize");
-        if end > self.input_sizes.len() {
-            self.input_sizes.resize(end, 0);
-        }
-        self.input_sizes[model.index()..end].fill(input_size);
-        self.inputs.prepare(input_size);
-        self.engine.handle(clock::now(), Input::Loaded { first: model, copies });
-        Ok(())
+        let LoadResponse { model: first, input_size, .. } = response;
+        let loaded = Loaded { first, copies, input_size };
+        self.loaded(loaded);
+        Ok(loaded)
+    }
+
+    fn loaded(&mut self, Loaded { first, copies, input_size }: Loaded) {
+        self.inputs.prepare(first, copies, input_size);
+        self.engine.handle(clock::now(), Input::Loaded { first, copies });
     }
 
     async fn await_listing(&mut self) -> Result<(), ClientError> {
@@ -138,34 +181,47 @@ impl<'a> Run<'a> {
     }
 
     fn submit(&mut self, now: Nanos, submit: &Submit) {
-        self.statistics.submitted();
-        let (input, bytes) = self.inputs.pick(self.input_sizes[submit.model.index()]);
-        let request = InferRequest {
-            id: submit.tag.request(),
-            user: submit.user,
-            model: submit.model,
-            slo_factor: submit.slo_factor,
-            slo: Span::ZERO,
-            input,
-        };
-        match self.session.submit(request, bytes) {
-            Ok(()) => {
-                self.intended.insert(request.id, submit.intended);
-            }
-            Err(status) => {
-                self.statistics.answered(status, now.since(submit.intended));
-                self.engine.handle(now, Input::Answered { tag: submit.tag, status });
-            }
+        let Submit { tag, user, model, slo_factor, intended } = *submit;
+        self.statistics.submitted(intended);
+        let (input, bytes) = self.inputs.pick(model);
+        let id = self.unanswered.insert(Unanswered { tag, model, intended, sent: now });
+        let slo = self.options.client.slo;
+        let request = InferRequest { id, user, model, slo_factor, slo, input };
+        if let Err(status) = self.session.submit(request, bytes) {
+            self.unanswered.remove(id);
+            self.conclude(
+                now,
+                tag,
+                Outcome { intended, status, latency: now.since(intended), fate: Fate::Unsent },
+            );
         }
     }
 
     fn answered(&mut self, now: Nanos, answered: &Answered) {
-        let response = &answered.response;
-        let intended = self.intended.remove(&response.id);
-        let intended = intended.expect("a session answers only what was submitted");
-        self.statistics.answered(response.status, answered.received.since(intended));
-        let tag = Tag::from_request(response.id);
-        self.engine.handle(now, Input::Answered { tag, status: response.status });
+        let Answered { response, received, .. } = answered;
+        let request = self.unanswered.remove(response.id);
+        let Unanswered { tag, model, intended, sent } =
+            request.expect("a session answers only what was submitted");
+        let fate = if response.status == Status::DISCONNECTED {
+            Fate::Lost
+        } else {
+            Fate::Served(response.departure.since(response.arrival))
+        };
+        self.records.push(|| Record { model, intended, sent, ..Record::of(answered) });
+        let latency = received.since(intended);
+        self.conclude(now, tag, Outcome { intended, status: response.status, latency, fate });
+    }
+
+    fn conclude(&mut self, now: Nanos, tag: Tag, outcome: Outcome) {
+        self.statistics.answered(&outcome);
+        self.engine.handle(now, Input::Answered { tag, status: outcome.status });
+    }
+
+    /// Takes out what the run has come to.
+    fn outcomes(&mut self, end: Nanos) -> Outcomes {
+        let nothing = Statistics::new(end, Span::ZERO);
+        let statistics = std::mem::replace(&mut self.statistics, nothing);
+        Outcomes { statistics, end, records: std::mem::take(&mut self.records) }
     }
 
     fn stop_if_due(&mut self, now: Nanos, agenda: &mut Agenda) {

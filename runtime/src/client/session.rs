@@ -1,48 +1,68 @@
-//! A client's connection to a controller: the client library.
+//! A client's connections to a controller: the client library.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::collections::{BTreeMap, VecDeque};
 
 use clockwork_config::NetworkConfig;
 use clockwork_wire::codec::{Listing, NAME_MAX};
 use clockwork_wire::{
-    Credits, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId, Nanos, Payload,
-    RequestId, Role, SessionId, Span, Status, UnloadRequest, UnloadResponse, UserId,
+    InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId, Nanos, Payload, RequestId,
+    Span, Status, UnloadRequest, UnloadResponse, UserId,
 };
 
 use super::ClientError;
-use crate::net::{Answer, Ask, ClientSide, Counters, Event, Hub, LinkId, Part, Settings, hello};
-use crate::rt::{self, TurnBell};
-use crate::{clock, telemetry::Carried};
+use super::dial::{Dialler, resolve};
+use super::lines::Lines;
+use super::slab::Slab;
+use crate::clock;
+use crate::net::{Answer, Ask, ClientSide, Counters, Event, Hub, LinkId, Part, Peer, Settings};
+use crate::rt::{self, Task, TurnBell};
+use crate::telemetry::Carried;
 
-/// An open connection to a controller, on the core that opened it.
+/// The open connections to a controller, one per core of it, on the core that opened them.
 ///
 /// Inferences are asynchronous: [`submit`](Session::submit) any number, [`flush`](Session::flush)
-/// once per turn, take out [answers](Session::answer) when the [bell](Session::wait) rings.
+/// once per turn, take out [answers](Session::answer) when the [bell](Session::wait) rings. They go
+/// to the core that is home to their model as far as the controller has said which that is.
 #[derive(Debug)]
 pub struct Session {
     hub: Hub<ClientSide>,
-    link: LinkId,
     bell: TurnBell,
-    credits: Credits,
-    /// Bytes of input of each unanswered inference.
-    unanswered: HashMap<RequestId, u32>,
-    unanswered_bytes: u64,
+    dialler: Dialler,
+    lines: Lines,
+    unanswered: Slab<Unanswered>,
     /// Numbers loads and lists.
     asked: u64,
     answers: VecDeque<Answered>,
+    /// Why the last of the connections was lost.
     lost: Option<String>,
+    /// Whether lost connections are made again; and the tasks that do, by line.
+    reconnects: bool,
+    redialling: BTreeMap<usize, Task<()>>,
 }
 
 /// The answer to an inference.
 #[derive(Debug)]
 pub struct Answered {
-    /// The controller's response.
+    /// The controller's response; its id is the one that the caller chose.
     pub response: InferResponse,
     /// The output; empty if there is none.
     pub output: Payload,
     /// When it was received.
     pub received: Nanos,
+    /// The id under which the request travelled, and which the controller's log shows.
+    pub sent_as: RequestId,
+}
+
+/// An inference under way.
+#[derive(Debug)]
+struct Unanswered {
+    /// The caller's id.
+    id: RequestId,
+    model: ModelId,
+    /// Bytes of its input.
+    len: u32,
+    /// On which line.
+    line: usize,
 }
 
 /// What an answer to a load or a list was.
@@ -61,66 +81,30 @@ impl Session {
     pub async fn connect(
         address: &str,
         network: &NetworkConfig,
-        mut tell: impl FnMut(String),
+        tell: impl FnMut(String),
     ) -> Result<Self, ClientError> {
         let socket = resolve(address).await?;
         let bell = TurnBell::new();
         let hub = Hub::new(bell.local(), Settings::from(network));
-        let mut back_off = hub.backoff();
-        loop {
-            match Self::open(&hub, socket, network, &bell).await {
-                Ok(session) => return Ok(session),
-                Err(reason) => {
-                    let wait = back_off.wait();
-                    tell(format!("{reason}; trying again in {wait}"));
-                    rt::sleep(wait).await;
-                }
-            }
-        }
-    }
-
-    /// One attempt; in words why it failed.
-    async fn open(
-        hub: &Hub<ClientSide>,
-        socket: SocketAddr,
-        network: &NetworkConfig,
-        bell: &TurnBell,
-    ) -> Result<Self, String> {
-        let mut hello = hello(Role::Client);
-        hello.session = SessionId::new(clock::now().get());
-        hello.token.clone_from(&network.token);
-        let link = hub.dial(socket, hello).await.map_err(|error| error.to_string())?;
-        let until = clock::now() + network.handshake;
-        loop {
-            match hub.next() {
-                Some(Event::Up { link: up, peer }) if up == link => {
-                    return Ok(Self::new(hub.clone(), link, bell.clone(), peer.hello.credits));
-                }
-                Some(Event::Down { link: down, reason, .. }) if down == link => {
-                    return Err(reason.to_string());
-                }
-                Some(_) => {}
-                None if clock::now() >= until => {
-                    hub.close(link, "the clocks did not agree in time");
-                    return Err(format!("{socket} did not agree on the time"));
-                }
-                None => bell.wait(Some(until)).await,
-            }
-        }
-    }
-
-    fn new(hub: Hub<ClientSide>, link: LinkId, bell: TurnBell, credits: Credits) -> Self {
-        Self {
+        let dialler = Dialler::new(hub.clone(), bell.clone(), socket, network);
+        Ok(Self {
+            lines: dialler.connect(tell).await,
             hub,
-            link,
             bell,
-            credits,
-            unanswered: HashMap::new(),
-            unanswered_bytes: 0,
+            dialler,
+            unanswered: Slab::new(),
             asked: 0,
             answers: VecDeque::new(),
             lost: None,
-        }
+            reconnects: false,
+            redialling: BTreeMap::new(),
+        })
+    }
+
+    /// Lost connections are made again from now on. What was under way on one is answered with
+    /// [`Status::DISCONNECTED`], and so is what cannot be sent meanwhile.
+    pub fn keep_connected(&mut self) {
+        self.reconnects = true;
     }
 
     /// Loads copies of a model and waits for them.
@@ -137,13 +121,14 @@ impl Session {
             return Err(ClientError::Name(name.into()));
         }
         let id = self.next_id();
-        self.ask(Ask::Load(LoadRequest { id, user, name: name.into(), copies }));
+        let mut reply =
+            self.ask(Ask::Load(LoadRequest { id, user, name: name.into(), copies })).await?;
         loop {
-            match self.reply().await? {
+            match reply {
                 Reply::Load(response) if response.id == id => {
                     return checked(name, copies, response);
                 }
-                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => {}
+                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => reply = self.reply().await?,
             }
         }
     }
@@ -161,18 +146,16 @@ impl Session {
         user: UserId,
     ) -> Result<(), ClientError> {
         let id = self.next_id();
-        self.ask(Ask::Unload(UnloadRequest { id, user, model: first, copies }));
+        let request = UnloadRequest { id, user, model: first, copies };
+        let mut reply = self.ask(Ask::Unload(request)).await?;
         loop {
-            match self.reply().await? {
-                Reply::Unload(UnloadResponse { id: answered, status, message })
-                    if answered == id =>
-                {
-                    if status.is_ok() {
-                        return Ok(());
-                    }
-                    return Err(ClientError::Unload { first, copies, status, message });
+            match reply {
+                Reply::Unload(response) if response.id == id => {
+                    let UnloadResponse { status, message, .. } = response;
+                    let failed = || ClientError::Unload { first, copies, status, message };
+                    return if status.is_ok() { Ok(()) } else { Err(failed()) };
                 }
-                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => {}
+                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => reply = self.reply().await?,
             }
         }
     }
@@ -183,41 +166,40 @@ impl Session {
     /// If the controller is lost.
     pub async fn list(&mut self) -> Result<Listing, ClientError> {
         let id = self.next_id();
-        self.ask(Ask::List(id));
+        let mut reply = self.ask(Ask::List(id)).await?;
         loop {
-            match self.reply().await? {
+            match reply {
                 Reply::List(listing) if listing.id == id => return Ok(listing),
-                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => {}
+                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => reply = self.reply().await?,
             }
         }
     }
 
-    /// Puts an inference into this turn. The caller chooses its id, unique among the unanswered
-    /// ones.
+    /// Puts an inference into this turn. The caller chooses its id, which comes back with the answer.
     ///
     /// # Errors
     /// The status that counts as its answer, without having been sent: [`Status::OVERLOADED`]
-    /// beyond the credits that the controller granted, [`Status::INVALID_REQUEST`] for an id that
-    /// is still unanswered.
-    pub fn submit(&mut self, request: InferRequest, input: Part) -> Result<(), Status> {
-        let bytes = self.unanswered_bytes + u64::from(request.input.len);
-        let requests = u32::try_from(self.unanswered.len()).unwrap_or(u32::MAX);
-        if requests >= self.credits.requests || bytes > self.credits.bytes {
+    /// beyond the credits that the controller granted, [`Status::DISCONNECTED`] without a
+    /// connection.
+    pub fn submit(&mut self, mut request: InferRequest, input: Part) -> Result<(), Status> {
+        let line = self.lines.route(request.model).ok_or(Status::DISCONNECTED)?;
+        let len = request.input.len;
+        if !self.unanswered.has_room() || !self.lines.at(line).take(len) {
             return Err(Status::OVERLOADED);
         }
-        if self.unanswered.contains_key(&request.id) {
-            return Err(Status::INVALID_REQUEST);
+        let InferRequest { id, model, .. } = request;
+        request.id = self.unanswered.insert(Unanswered { id, model, len, line });
+        if let Some(link) = self.lines.at(line).link {
+            self.hub.send(link, Ask::Infer { request, input });
         }
-        self.unanswered.insert(request.id, request.input.len);
-        self.unanswered_bytes = bytes;
-        self.ask(Ask::Infer { request, input });
         Ok(())
     }
 
     /// The next answer that has come, if there is one.
     ///
     /// # Errors
-    /// If the controller is lost: nothing more will come.
+    /// If the controller is lost and [not to be found again](Session::keep_connected): nothing
+    /// more will come.
     pub fn answer(&mut self) -> Result<Option<Answered>, ClientError> {
         while self.answers.is_empty()
             && let Some(event) = self.hub.next()
@@ -226,7 +208,7 @@ impl Session {
             drop(self.take_in(event));
         }
         match (self.answers.pop_front(), &self.lost) {
-            (None, Some(reason)) => Err(ClientError::Lost(reason.clone())),
+            (None, Some(reason)) if !self.reconnects => Err(ClientError::Lost(reason.clone())),
             (answer, _) => Ok(answer),
         }
     }
@@ -246,14 +228,17 @@ impl Session {
         self.bell.clone()
     }
 
-    /// What the connection has carried since it was opened.
+    /// What the connections have carried since they were opened.
     pub fn carried(&self) -> Carried {
         let counters: Counters = self.hub.counters();
         Carried::from(&counters)
     }
 
-    /// Ends the connection; what is unanswered stays so.
+    /// Ends the connections; what is unanswered stays so.
     pub async fn close(self) {
+        for task in self.redialling.into_values() {
+            task.cancel().await;
+        }
         self.hub.shutdown(CLOSE_WITHIN).await;
     }
 
@@ -263,56 +248,97 @@ impl Session {
         id
     }
 
-    /// If the link is gone, an event says so.
-    fn ask(&self, ask: Ask<Part>) {
-        self.hub.send(self.link, ask);
+    /// Asks something and waits for the answer to a load or a list.
+    async fn ask(&mut self, ask: Ask<Part>) -> Result<Reply, ClientError> {
+        let Some(link) = self.lines.any() else { return Err(self.no_connection()) };
+        self.hub.send(link, ask);
+        self.hub.flush();
+        self.reply().await
     }
 
-    /// Waits for the answer to a load or a list.
     async fn reply(&mut self) -> Result<Reply, ClientError> {
-        self.hub.flush();
         loop {
             while let Some(event) = self.hub.next() {
+                let lost = matches!(event, Event::Down { .. });
                 if let Some(reply) = self.take_in(event) {
                     return Ok(reply);
                 }
-            }
-            if let Some(reason) = &self.lost {
-                return Err(ClientError::Lost(reason.clone()));
+                if lost {
+                    // The answer may have been lost with it.
+                    return Err(self.no_connection());
+                }
             }
             self.bell.wait(None).await;
         }
     }
 
+    fn no_connection(&self) -> ClientError {
+        let reason = self.lost.clone();
+        ClientError::Lost(reason.unwrap_or_else(|| "one of its cores has left".into()))
+    }
+
     fn take_in(&mut self, event: Event<Answer<Payload>>) -> Option<Reply> {
         match event {
-            Event::Heard { message, received, .. } => self.heard(message, received),
-            Event::Down { reason, .. } => {
-                self.lost = Some(reason.to_string());
-                None
+            Event::Heard { link, message, received } => return self.heard(link, message, received),
+            Event::Up { link, peer } => self.came(link, &peer),
+            Event::Down { link, reason, .. } => {
+                if let Some(line) = self.lines.lose(link) {
+                    self.lost_line(line, &reason.to_string());
+                }
             }
-            Event::Up { .. } | Event::Dropped { .. } => None,
+            Event::Dropped { .. } => {}
+        }
+        None
+    }
+
+    fn heard(&mut self, link: LinkId, message: Answer<Payload>, received: Nanos) -> Option<Reply> {
+        match message {
+            Answer::Infer { response, output } => self.answered(response, output, received),
+            Answer::Load(response) => return Some(Reply::Load(response)),
+            Answer::Unload(response) => return Some(Reply::Unload(response)),
+            Answer::Listing(listing) => return Some(Reply::List(listing)),
+            Answer::Credits(credits) => self.lines.grant(link, credits),
+        }
+        None
+    }
+
+    fn answered(&mut self, mut response: InferResponse, output: Payload, received: Nanos) {
+        let sent_as = response.id;
+        let Some(Unanswered { id, model, len, line }) = self.unanswered.remove(sent_as) else {
+            tracing::warn!(id = sent_as.get(), "an answer that nobody waits for");
+            return;
+        };
+        self.lines.at(line).give_back(len);
+        self.lines.learn(model, response.home);
+        response.id = id;
+        self.answers.push_back(Answered { response, output, received, sent_as });
+    }
+
+    /// A link that was dialled again is up; only such links come up in an open session.
+    fn came(&mut self, link: LinkId, peer: &Peer) {
+        if self.dialler.has_come(link) {
+            self.lines.restore(link, &peer.hello);
+            self.lost = None;
         }
     }
 
-    fn heard(&mut self, message: Answer<Payload>, received: Nanos) -> Option<Reply> {
-        match message {
-            Answer::Infer { response, output } => {
-                if let Some(bytes) = self.unanswered.remove(&response.id) {
-                    self.unanswered_bytes -= u64::from(bytes);
-                    self.answers.push_back(Answered { response, output, received });
-                } else {
-                    tracing::warn!(id = response.id.get(), "an answer that nobody waits for");
-                }
-                None
-            }
-            Answer::Load(response) => Some(Reply::Load(response)),
-            Answer::Unload(response) => Some(Reply::Unload(response)),
-            Answer::Listing(listing) => Some(Reply::List(listing)),
-            Answer::Credits(credits) => {
-                self.credits = credits;
-                None
-            }
+    /// Answers what was under way on a lost line.
+    fn lost_line(&mut self, lost: usize, reason: &str) {
+        let received = clock::now();
+        for sent_as in self.unanswered.ids_where(|request| request.line == lost) {
+            let response = InferResponse {
+                id: sent_as,
+                status: Status::DISCONNECTED,
+                ..InferResponse::default()
+            };
+            self.answered(response, Payload::EMPTY, received);
+        }
+        if self.lines.any().is_none() {
+            self.lost = Some(reason.to_owned());
+        }
+        if self.reconnects {
+            // The task before, if there was one, has done its work.
+            self.redialling.insert(lost, rt::spawn(self.dialler.clone().redial()));
         }
     }
 }
@@ -329,16 +355,6 @@ fn checked(name: &str, copies: u32, response: LoadResponse) -> Result<LoadRespon
         return Err(ClientError::Protocol(words));
     }
     Ok(response)
-}
-
-/// Looks the host up on a thread of its own: name servers may be slow.
-async fn resolve(address: &str) -> Result<SocketAddr, ClientError> {
-    let wrong = |cause: String| ClientError::Address { address: address.into(), cause };
-    let name = address.to_owned();
-    let looked_up = rt::blocking("resolve", move || name.to_socket_addrs())?.finish().await;
-    let found = looked_up.map_err(|panicked| wrong(panicked.to_string()))?;
-    let mut found = found.map_err(|error| wrong(error.to_string()))?;
-    found.next().ok_or_else(|| wrong("the host has no address".into()))
 }
 
 /// How long closing waits for what was sent to be written.

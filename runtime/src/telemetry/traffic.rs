@@ -19,7 +19,7 @@ pub struct Carried {
 
 impl Carried {
     /// What two cores carried together.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         let add = |a: Traffic, b: Traffic| Traffic {
             bytes: a.bytes + b.bytes,
             messages: a.messages + b.messages,

@@ -89,7 +89,15 @@ impl<'a> Arguments<'a> {
     /// # Panics
     /// If the workload has no such parameter.
     pub fn rate(&self, parameter: &'static str) -> Result<f64, UsageError> {
-        let value = self.text(parameter);
+        self.parse_rate(parameter, self.text(parameter))
+    }
+
+    /// The same for a value that is only part of the parameter's.
+    pub(crate) fn parse_rate(
+        &self,
+        parameter: &'static str,
+        value: &str,
+    ) -> Result<f64, UsageError> {
         let allowed = |rate: &f64| *rate >= RATE_MIN && *rate <= RATE_MAX;
         value.parse().ok().filter(allowed).ok_or_else(|| {
             let allowed = format!("a number per second from {RATE_MIN} to {RATE_MAX}");
@@ -97,7 +105,13 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    fn invalid(&self, parameter: &'static str, value: &str, allowed: String) -> UsageError {
+    /// The error for a value that the parameter does not take.
+    pub(crate) fn invalid(
+        &self,
+        parameter: &'static str,
+        value: &str,
+        allowed: String,
+    ) -> UsageError {
         UsageError::Invalid {
             workload: self.workload.name,
             parameter,

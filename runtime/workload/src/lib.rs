@@ -44,6 +44,7 @@ pub mod registry;
 
 mod comparison_experiment;
 mod comparison_experiment2;
+mod open_loop;
 mod poisson_open_loop;
 mod simple;
 mod simple_parametric;

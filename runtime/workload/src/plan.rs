@@ -57,6 +57,33 @@ impl Plan {
         self.models
     }
 
+    /// Divides the work among `parts` clients that run at the same time: each loads the same models
+    /// and has its share of every stream; what cannot be divided goes to one of them, in rotation.
+    ///
+    /// # Panics
+    /// If there are no parts.
+    #[must_use]
+    pub fn split(self, parts: u32) -> Vec<Self> {
+        assert!(parts > 0, "nobody would do the work");
+        if parts == 1 {
+            return vec![self];
+        }
+        let empty =
+            || Self { loads: self.loads.clone(), generators: Vec::new(), models: self.models };
+        let mut plans: Vec<_> = (0..parts).map(|_| empty()).collect();
+        for (index, generator) in self.generators.into_iter().enumerate() {
+            if generator.share(parts).is_none() {
+                let place = index % plans.len();
+                plans[place].generators.push(generator);
+                continue;
+            }
+            for plan in &mut plans {
+                plan.generators.extend(generator.share(parts));
+            }
+        }
+        plans
+    }
+
     /// What to load, and who generates.
     pub(crate) fn into_parts(self) -> (Vec<LoadModels>, Vec<Box<dyn Generator>>) {
         (self.loads, self.generators)

@@ -2,7 +2,7 @@
 
 use crate::{
     Arguments, Parameter, Plan, UsageError, comparison_experiment, comparison_experiment2,
-    poisson_open_loop, simple, simple_parametric, single_spam, spam,
+    open_loop, poisson_open_loop, simple, simple_parametric, single_spam, spam,
 };
 
 /// A workload that can be asked for by name.
@@ -29,12 +29,13 @@ impl Workload {
 }
 
 /// Every workload, in the order of the help text.
-pub static WORKLOADS: [Workload; 7] = [
+pub static WORKLOADS: [Workload; 8] = [
     simple::WORKLOAD,
     spam::WORKLOAD,
     single_spam::WORKLOAD,
     simple_parametric::WORKLOAD,
     poisson_open_loop::WORKLOAD,
+    open_loop::WORKLOAD,
     comparison_experiment::WORKLOAD,
     comparison_experiment2::WORKLOAD,
 ];

@@ -27,6 +27,47 @@ fn a_poisson_stream_has_its_mean_rate_exponential_gaps_and_uniform_models() {
 }
 
 #[test]
+fn a_course_of_rates_has_each_rate_for_its_time_and_ends() {
+    let course = ["10", "1000:20,3000:10,500:20", "zipf:1", "alexnet"];
+    let trace = run(plan("open-loop", &course), 1, Setting::PROMPT, HOUR);
+    assert_eq!(trace.loads, [("alexnet".into(), 10)]);
+    // Expected are 20,000, 30,000 and 10,000; four standard deviations are 566, 693 and 400.
+    for (from, to, expected) in
+        [(0, 20, 19_434..20_566), (20, 30, 29_307..30_693), (30, 50, 9_600..10_400)]
+    {
+        let (from, to) = (START + seconds(from), START + seconds(to));
+        let arrivals = trace.submits.iter().filter(|s| s.intended >= from && s.intended < to);
+        let arrivals = arrivals.count();
+        assert!(expected.contains(&arrivals), "{arrivals} from {from:?} to {to:?}");
+    }
+    assert!(trace.submits.iter().all(|s| s.intended < START + seconds(50)));
+    assert!(trace.done.is_some(), "the workload ends with its last step");
+    let of_model = |model| trace.submits.iter().filter(|s| s.model.get() == model).count();
+    assert!(of_model(0) > 8 * of_model(9), "the first is asked for ten times as often as the last");
+}
+
+#[test]
+fn the_parts_of_a_stream_are_together_what_the_whole_was() {
+    let parts = plan("open-loop", &["40", "2000"]).split(4);
+    let seeded = (0..).zip(parts);
+    let traces: Vec<_> =
+        seeded.map(|(seed, part)| run(part, seed, Setting::PROMPT, seconds(20))).collect();
+    for trace in &traces {
+        // 10,000 expected: four standard deviations are 400.
+        assert!((9_600..10_400).contains(&trace.submits.len()), "{}", trace.submits.len());
+        assert_eq!(trace.loads, [("resnet50_v2".into(), 40)]);
+    }
+    assert_ne!(traces[0].submits, traces[1].submits);
+}
+
+#[test]
+fn loops_are_divided_by_going_to_one_part_each() {
+    let parts = plan("simple-parametric", &["5", "3", "7", "100"]).split(2);
+    let sent = |part| run(part, 1, Setting::PROMPT, HOUR).submits.len();
+    assert_eq!(parts.into_iter().map(sent).collect::<Vec<_>>(), [200, 100]);
+}
+
+#[test]
 fn the_open_comparison_runs_at_its_default_rate() {
     let trace = run(plan("comparison_experiment", &[]), 3, Setting::PROMPT, seconds(20));
     assert_eq!(trace.loads, [("resnet50_v2".into(), 15)]);
@@ -40,6 +81,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another_one() {
         let arguments: &[&str] = match workload.name {
             "simple-parametric" => &["5", "2", "3", "50"],
             "poisson-open-loop" => &["40", "2000"],
+            "open-loop" => &["40", "2000:0.01,500:0.01", "zipf:1"],
             _ => &[],
         };
         let trace = |seed| {
@@ -198,6 +240,14 @@ fn a_bad_argument_names_parameter_value_and_what_is_allowed() {
     for models in ["0", "65537", "-1", "1.5"] {
         let error = plan("comparison_experiment", &[models]).to_string();
         assert!(error.contains(models) && error.contains("from 1 to 65536"), "{error}");
+    }
+    for rate in ["1000:", "1000:0", "0:5", "1000:5,", "5:1e9"] {
+        let error = plan("open-loop", &["40", rate]).to_string();
+        assert!(error.contains("`rate`"), "{error}");
+    }
+    for popularity in ["zipf", "zipf:-1", "zipf:NaN", "even"] {
+        let error = plan("open-loop", &["40", "9", popularity]).to_string();
+        assert!(error.contains(popularity) && error.contains("zipf:EXPONENT"), "{error}");
     }
     assert!(matches!(plan("simple", &["7"]), UsageError::TooMany { parameters: 0, .. }));
 }

@@ -2,18 +2,22 @@
 
 mod closed_loop;
 mod fixed_rate;
+mod open_loop;
 mod poisson;
+mod popularity;
 
 pub use closed_loop::{BACK_OFF, BACK_OFF_OVERLOADED, ClosedLoop};
 pub use fixed_rate::FixedRate;
+pub use open_loop::{OpenLoop, Step};
 pub use poisson::PoissonOpenLoop;
+pub use popularity::Popularity;
 
 use clockwork_wire::Status;
 
 use crate::Turn;
 
 /// One part of a workload. It acts through its [`Turn`]: submits requests, asks for timers.
-pub trait Generator: std::fmt::Debug {
+pub trait Generator: std::fmt::Debug + Send {
     /// The workload begins.
     fn start(&mut self, turn: &mut Turn<'_>);
 
@@ -26,5 +30,11 @@ pub trait Generator: std::fmt::Debug {
     /// Whether it will never submit again. A stream goes on for ever.
     fn is_finished(&self) -> bool {
         false
+    }
+
+    /// The same before its start at one `parts`-th of its rate, if that many of them together are what
+    /// one was, each with a random stream of its own. A loop cannot be divided so.
+    fn share(&self, _parts: u32) -> Option<Box<dyn Generator>> {
+        None
     }
 }

@@ -14,6 +14,7 @@ use crate::{Target, Turn};
 #[derive(Debug)]
 pub struct PoissonOpenLoop {
     targets: Vec<Target>,
+    rate: f64,
     /// Gaps in nanoseconds.
     gap: Exp<f64>,
 }
@@ -26,7 +27,7 @@ impl PoissonOpenLoop {
     pub fn new(targets: Vec<Target>, rate: f64) -> Self {
         assert!(!targets.is_empty() && rate > 0.0, "a stream needs a target and a rate");
         let gap = Exp::new(rate / NANOS_PER_SECOND).expect("a rate above 0 has gaps");
-        Self { targets, gap }
+        Self { targets, rate, gap }
     }
 
     fn wake_after_a_gap(&self, turn: &mut Turn<'_>) {
@@ -44,6 +45,10 @@ impl Generator for PoissonOpenLoop {
         let target = turn.random.random_range(0..self.targets.len());
         turn.submit(self.targets[target]);
         self.wake_after_a_gap(turn);
+    }
+
+    fn share(&self, parts: u32) -> Option<Box<dyn Generator>> {
+        Some(Box::new(Self::new(self.targets.clone(), self.rate / f64::from(parts))))
     }
 }
 
