@@ -1,12 +1,15 @@
 //! `clockwork sim`: the whole system in virtual time, from one seed.
 
+mod options;
+mod trace;
+
 use std::fs::File;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use clockwork_config::SchedulerKind;
-use clockwork_simulator::{Calibration, Options, SCENARIOS, scenario, simulate};
-use clockwork_wire::Span;
+use clockwork_simulator::shards::{self, Row};
+use clockwork_simulator::{CLUSTERS, Options, SCENARIOS, Scenario, scenario, simulate};
 
 use crate::Failure;
 use crate::process::say;
@@ -36,9 +39,31 @@ pub struct Arguments {
     /// Which scheduler decides, instead of the scenario's
     #[arg(long)]
     scheduler: Option<SchedulerKind>,
+    /// Schedulers beside each other, up to 64, instead of the scenario's; 0: one, and nothing around
+    /// it
+    #[arg(long)]
+    shards: Option<usize>,
+    /// Devices of the large clusters, instead of 160
+    #[arg(long)]
+    devices: Option<usize>,
+    /// Trace of Azure Functions for `azure`; by default the sample in the folder that
+    /// `CLOCKWORK_SHARED_DATA` names, or in ../shared/data
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    /// Instead of one run, the runs behind a table
+    #[arg(long, conflicts_with = "json")]
+    table: Option<Table>,
     /// Write the report to this file as well
     #[arg(long)]
     json: Option<PathBuf>,
+}
+
+/// What can be compared.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Table {
+    /// Goodput of 1, 2, 4, 8 and 16 shards against one scheduler, on each large cluster (or on
+    /// --scenario) at 0.9, 0.95 and 1.0 of its capacity, with new homes and new weights per second
+    Shards,
 }
 
 /// Runs a scenario and prints its report.
@@ -46,51 +71,77 @@ pub struct Arguments {
 /// # Errors
 /// If there is no such scenario, or the run violated an invariant.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let options = options::of(arguments)?;
+    match arguments.table {
+        None => single(arguments, options),
+        Some(Table::Shards) => shard_table(arguments, &options),
+    }
+}
+
+fn single(arguments: &Arguments, mut options: Options) -> Result<(), Failure> {
     let Arguments { seed, scenario, json, .. } = arguments;
-    let names = || SCENARIOS.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
-    let found = scenario::find(scenario).map_err(|_| {
-        Failure::usage(format!("there is no scenario `{scenario}`; valid are {}", names()))
-    })?;
-    let report = simulate(found, *seed, &options(arguments)?);
+    let found = find(scenario)?;
+    if found.needs_trace() {
+        options.trace = Some(trace::read(arguments.trace.as_deref()).map_err(Failure::usage)?);
+    }
+    let report = simulate(found, *seed, &options);
     say(&report.to_string());
     if let Some(path) = json {
         serde_json::to_writer_pretty(File::create(path)?, &report)?;
     }
-    if report.violations.is_empty() {
+    judge(report.violations.len(), *seed, scenario)
+}
+
+/// A table of large clusters; without the trace, those that need it are left out and named.
+fn shard_table(arguments: &Arguments, options: &Options) -> Result<(), Failure> {
+    let chosen: Vec<&Scenario> = match arguments.scenario.as_str() {
+        "random" => CLUSTERS.iter().collect(),
+        name => vec![find(name)?],
+    };
+    let trace = trace::read(arguments.trace.as_deref());
+    let options = Options { trace: trace.as_ref().ok().cloned(), ..options.clone() };
+    say(&Row::head(&SHARDS));
+    let mut violations = 0;
+    for scenario in chosen {
+        if let (true, Err(reason)) = (scenario.needs_trace(), &trace) {
+            say(&format!("skipped {}: {reason}", scenario.name));
+            continue;
+        }
+        let capacity = shards::capacity(scenario, arguments.seed, &options);
+        for part in PARTS {
+            let row =
+                shards::compare(scenario, arguments.seed, &options, (capacity, part), &SHARDS);
+            violations += row.violations().count();
+            say(&row.to_string());
+        }
+    }
+    judge(violations, arguments.seed, &arguments.scenario)
+}
+
+fn find(name: &str) -> Result<&'static Scenario, Failure> {
+    scenario::find(name).map_err(|error| {
+        Failure::usage(format!("there is no scenario `{name}`; valid are {}", error.valid))
+    })
+}
+
+fn judge(violations: usize, seed: u64, scenario: &str) -> Result<(), Failure> {
+    if violations == 0 {
         return Ok(());
     }
     let text = format!(
-        "{} invariants were violated; replay with `clockwork sim --seed {seed} --scenario {scenario}`",
-        report.violations.len()
+        "{violations} invariants were violated; replay with `clockwork sim --seed {seed} --scenario {scenario}`"
     );
     Err(std::io::Error::other(text).into())
 }
 
-fn options(arguments: &Arguments) -> Result<Options, Failure> {
-    let calibration = arguments.calibration.as_deref().map(|name| {
-        Calibration::named(name).ok_or_else(|| {
-            Failure::usage(format!("there is no calibration `{name}`; valid are network, loopback"))
-        })
-    });
-    let positive = |name: &str, value: Option<f64>| match value {
-        Some(v) if !(v > 0.0 && v.is_finite()) => {
-            Err(Failure::usage(format!("--{name} must be above 0")))
-        }
-        value => Ok(value),
-    };
-    Ok(Options {
-        calibration: calibration.transpose()?,
-        // A real client measures from its first request on.
-        warmup: arguments.arrivals.map(|_| Span::ZERO),
-        duration: positive("seconds", arguments.seconds)?.map(|s| Span::from_f64(s * 1e9)),
-        arrivals: arguments.arrivals,
-        kind: arguments.scheduler,
-        load: positive("load", arguments.load)?,
-        ..Options::default()
-    })
+fn scenarios() -> String {
+    let line = |s: &Scenario| format!("  {:14} {}\n", s.name, s.description);
+    let all = SCENARIOS.iter().chain(&CLUSTERS);
+    all.map(line).fold("Scenarios:\n".to_owned(), |text, line| text + &line)
 }
 
-fn scenarios() -> String {
-    let line = |s: &clockwork_simulator::Scenario| format!("  {:10} {}\n", s.name, s.description);
-    SCENARIOS.iter().map(line).fold("Scenarios:\n".to_owned(), |text, line| text + &line)
-}
+/// Numbers of shards that are compared with one scheduler.
+const SHARDS: [usize; 5] = [1, 2, 4, 8, 16];
+
+/// Offered loads, as parts of one scheduler's capacity.
+const PARTS: [f64; 3] = [0.9, 0.95, 1.0];

@@ -24,8 +24,11 @@ pub mod calibration;
 pub mod recording;
 pub mod report;
 pub mod scenario;
+pub mod shards;
+pub mod trace;
 
 mod checker;
+mod popularity;
 mod sliding;
 mod streams;
 mod tally;
@@ -34,13 +37,16 @@ mod world;
 pub use calibration::{Calibration, Cost, Link};
 pub use recording::Recording;
 pub use report::Report;
-pub use scenario::{SCENARIOS, Scenario};
+pub use scenario::{CLUSTERS, SCENARIOS, Scenario};
+pub use trace::Trace;
+
+use std::sync::Arc;
 
 use clockwork_config::{SchedulerConfig, SchedulerKind};
 use clockwork_wire::Span;
 
 use crate::streams::Streams;
-use crate::world::World;
+use crate::world::{Decider, World};
 
 /// What a run may choose, apart from its scenario and its seed.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +68,13 @@ pub struct Options {
     pub arrivals: Option<u64>,
     /// Factor on the scenario's load; `None` leaves that to the scenario.
     pub load: Option<f64>,
+    /// Schedulers beside each other, up to 64; 0: one scheduler with nothing around it. `None` leaves
+    /// that to the scenario.
+    pub shards: Option<usize>,
+    /// Devices of the [`CLUSTERS`]; `None` leaves that to the scenario.
+    pub devices: Option<usize>,
+    /// What [`scenario::TRACED`] take popularity from.
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// Runs a scenario from a seed until everything has come to rest.
@@ -97,11 +110,12 @@ pub fn scheduler(
     options: &Options,
 ) -> Box<dyn clockwork_scheduler::Scheduler> {
     let setup = build(scenario, Streams::new(seed), options);
-    clockwork_scheduler::scheduler(setup.scheduler, world::EPOCH, 0)
+    Decider::new(setup.scheduler, setup.shards, setup.workers.len()).into_scheduler()
 }
 
 fn build(scenario: &Scenario, streams: Streams, options: &Options) -> scenario::Setup {
     let mut setup = (scenario.build)(options, streams);
+    setup.shards = options.shards.unwrap_or(setup.shards);
     setup.scheduler.kind = options.kind.unwrap_or(setup.scheduler.kind);
     if let Some(tune) = options.tune {
         tune(&mut setup.scheduler);
@@ -135,6 +149,9 @@ fn run(
         requests: outcome.tally.requests,
         events: outcome.events,
         controller_busy: outcome.controller_busy.as_f64() / outcome.elapsed.as_f64().max(1.0),
+        seconds: outcome.elapsed.as_secs_f64(),
+        homes_changed: outcome.moved.homes,
+        weights_changed: outcome.moved.weights,
     };
     report.violations = outcome.violations;
     (report, outcome.recording)

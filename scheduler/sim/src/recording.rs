@@ -3,6 +3,8 @@
 use clockwork_scheduler::{Input, Output, Scheduler};
 use clockwork_wire::Nanos;
 
+use crate::world::Decider;
+
 /// One turn of a scheduler.
 #[derive(Clone, Debug)]
 pub struct RecordedTurn {
@@ -53,29 +55,29 @@ pub struct Divergence {
     pub outputs: Vec<Output>,
 }
 
-/// A scheduler under observation.
+/// Who decides, under observation.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    scheduler: Box<dyn Scheduler>,
+    decider: Decider,
     recording: Option<Recording>,
     turn: Option<RecordedTurn>,
 }
 
 impl Recorder {
-    /// Observes a scheduler; keeps nothing unless `record`.
-    pub(crate) fn new(scheduler: Box<dyn Scheduler>, record: bool) -> Self {
-        Self { scheduler, recording: record.then(Recording::default), turn: None }
+    /// Observes who decides; keeps nothing unless `record`.
+    pub(crate) fn new(decider: Decider, record: bool) -> Self {
+        Self { decider, recording: record.then(Recording::default), turn: None }
     }
 
     pub(crate) fn handle(&mut self, now: Nanos, input: Input) {
         if self.recording.is_some() {
             self.current(now).inputs.push(input.clone());
         }
-        self.scheduler.handle(now, input);
+        self.decider.scheduler_mut().handle(now, input);
     }
 
     pub(crate) fn poll(&mut self, now: Nanos) -> Option<Output> {
-        let output = self.scheduler.poll(now);
+        let output = self.decider.scheduler_mut().poll(now);
         if self.recording.is_some() {
             self.current(now).outputs.extend(output.clone());
         }
@@ -83,13 +85,17 @@ impl Recorder {
     }
 
     pub(crate) fn next_wakeup(&self) -> Option<Nanos> {
-        self.scheduler.next_wakeup()
+        self.decider.scheduler().next_wakeup()
     }
 
     pub(crate) fn end_turn(&mut self) {
         if let Some(recording) = &mut self.recording {
             recording.turns.extend(self.turn.take());
         }
+    }
+
+    pub(crate) fn decider(&self) -> &Decider {
+        &self.decider
     }
 
     pub(crate) fn into_recording(self) -> Option<Recording> {

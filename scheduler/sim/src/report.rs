@@ -90,6 +90,12 @@ pub struct Work {
     pub events: u64,
     /// Fraction of the time in which the controller's process was busy.
     pub controller_busy: f64,
+    /// Seconds that everything took, in the world's time.
+    pub seconds: f64,
+    /// Changes of the table of homes that gave a model another shard.
+    pub homes_changed: u64,
+    /// Changes that gave the shards of a model other parts of its requests.
+    pub weights_changed: u64,
 }
 
 impl Report {

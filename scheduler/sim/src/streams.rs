@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     Incident = 8,
     /// Which results are repeated.
     Repeated = 9,
+    /// How many shards there are.
+    Shards = 10,
 }
 
 /// All streams of one seed.

@@ -1,7 +1,11 @@
 //! A run is a pure function of scenario, seed and options.
 
+use clockwork_config::SchedulerKind;
 use clockwork_simulator::{Options, SCENARIOS, record, scenario, scheduler, simulate};
 use clockwork_wire::{Nanos, Span};
+
+/// The schedulers that report demand.
+const JUDGED: [SchedulerKind; 2] = [SchedulerKind::Infer5, SchedulerKind::Clockwork];
 
 #[test]
 fn the_same_seed_gives_the_same_report_byte_for_byte() {
@@ -11,6 +15,29 @@ fn the_same_seed_gives_the_same_report_byte_for_byte() {
             serde_json::to_string(&report).unwrap()
         };
         assert_eq!(run(), run(), "scenario {}", scenario.name);
+    }
+}
+
+/// What is around a single shard changes nothing: not a decision, not its order, not its time.
+#[test]
+fn one_shard_decides_exactly_as_the_unsharded_scheduler() {
+    let shifting = scenario::find("zipf-shift").unwrap();
+    let scenarios = SCENARIOS.iter().chain([shifting]);
+    for (scenario, kind) in scenarios.flat_map(|s| JUDGED.map(|kind| (s, kind))) {
+        let seeds = if scenario.name == "random" { 40 } else { 2 };
+        for seed in 0..seeds {
+            let turns = |shards| {
+                let options = Options {
+                    shards: Some(shards),
+                    kind: Some(kind),
+                    devices: Some(20),
+                    duration: Some(Span::from_millis(300)),
+                    ..Options::default()
+                };
+                format!("{:?}", record(scenario, seed, &options).1)
+            };
+            assert!(turns(1) == turns(0), "scenario {}, {kind}, seed {seed}", scenario.name);
+        }
     }
 }
 

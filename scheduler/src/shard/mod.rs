@@ -27,7 +27,7 @@ mod homes;
 mod partition;
 mod sharded;
 
-pub use self::balancer::{BALANCE_INTERVAL, Balancer};
+pub use self::balancer::{BALANCE_INTERVAL, Balancer, Moved};
 pub use self::demand::{Demand, ModelDemand, Offered, efficient_work};
 pub use self::homes::{Destination, Home, Homes, Move, Shares, Staleness};
 pub use self::partition::Partition;

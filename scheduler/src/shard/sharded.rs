@@ -28,6 +28,8 @@ struct Shard {
     scheduler: Box<dyn Scheduler>,
     /// Whether something happened since it was last polled until it had nothing to say.
     stirred: bool,
+    /// When it wants to be polled, if it is not stirred; kept, as there may be many that are not.
+    wakeup: Option<Nanos>,
 }
 
 impl Sharded {
@@ -37,6 +39,7 @@ impl Sharded {
         let shard = |index: ShardIndex| Shard {
             scheduler: scheduler(config.clone(), epoch, index.get()),
             stirred: true,
+            wakeup: None,
         };
         let shards: Vec<_> = ShardIndex::all(shards).map(shard).collect();
         Self {
@@ -161,8 +164,7 @@ impl Scheduler for Sharded {
     fn poll(&mut self, now: Nanos) -> Option<Output> {
         self.balance(now);
         for shard in &mut self.shards {
-            let due = || shard.scheduler.next_wakeup().is_some_and(|at| at <= now);
-            if !shard.stirred && !due() {
+            if !shard.stirred && shard.wakeup.is_none_or(|at| at > now) {
                 continue;
             }
             let output = shard.scheduler.poll(now);
@@ -170,12 +172,15 @@ impl Scheduler for Sharded {
             if output.is_some() {
                 return output;
             }
+            shard.wakeup = shard.scheduler.next_wakeup();
         }
         None
     }
 
     fn next_wakeup(&self) -> Option<Nanos> {
-        let shards = self.shards.iter().filter_map(|shard| shard.scheduler.next_wakeup());
-        shards.chain(self.balance_at).min()
+        let wakeup = |shard: &Shard| {
+            if shard.stirred { shard.scheduler.next_wakeup() } else { shard.wakeup }
+        };
+        self.shards.iter().filter_map(wakeup).chain(self.balance_at).min()
     }
 }

@@ -37,6 +37,8 @@ struct Cache {
     total: Pages,
     used: Pages,
     copies: BTreeMap<ModelId, Copy>,
+    /// The shard that orders actions for the device; no other may.
+    shard: Option<u32>,
 }
 
 /// A copy that has been ordered and not evicted.
@@ -103,7 +105,7 @@ impl Orders {
         for device in devices {
             let found = Copy { pages: Pages::ZERO, by: None };
             let copies = device.loaded.iter().map(|&model| (model, found)).collect();
-            let cache = Cache { total: device.pages, used: Pages::ZERO, copies };
+            let cache = Cache { total: device.pages, copies, ..Cache::default() };
             self.caches.insert((worker, device.gpu), cache);
         }
     }
@@ -120,6 +122,7 @@ impl Orders {
         violations.unless(window.earliest <= window.latest && window.latest >= now, now, || {
             format!("invariant 2: {action:?} can never start")
         });
+        self.check_owner(now, worker, &action, violations);
         match action.kind {
             ActionKind::Infer { batch } => self.check_batch(now, order, batch, violations),
             ActionKind::Load => self.add_copy(now, worker, &action, violations),
@@ -195,6 +198,20 @@ impl Orders {
                 )
             });
         }
+    }
+
+    fn check_owner(
+        &mut self,
+        now: Nanos,
+        worker: WorkerId,
+        action: &Action,
+        violations: &mut Violations,
+    ) {
+        let Some(cache) = self.caches.get_mut(&(worker, action.gpu)) else { return };
+        let owner = *cache.shard.get_or_insert(action.id.shard);
+        violations.unless(owner == action.id.shard, now, || {
+            format!("invariant 10: {action:?} is for a device of shard {owner}")
+        });
     }
 
     fn check_batch(

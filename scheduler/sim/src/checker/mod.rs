@@ -8,7 +8,8 @@
 //! 6. time never decreases, and an instant of another machine is never taken for one of ours;
 //! 7. a parity group decodes at most once (nothing makes parity groups yet);
 //! 8. a batch is never larger than the model or its queue;
-//! 9. no OK after the deadline.
+//! 9. no OK after the deadline;
+//! 10. a device takes actions from one shard only.
 //!
 //! It keeps books of its own from what passes by and never asks the scheduler or a worker what
 //! they believe, except for the state that a worker reports to controllers.

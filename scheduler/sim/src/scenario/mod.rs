@@ -9,6 +9,7 @@ mod growth;
 mod mixed;
 mod overload;
 mod poisson;
+mod popular;
 mod random;
 mod simple;
 
@@ -42,15 +43,37 @@ pub static SCENARIOS: [Scenario; 8] = [
     random::SCENARIO,
 ];
 
+/// Large clusters near their capacity, in the order of the help text. Those of [`TRACED`] need
+/// [`Options::trace`].
+pub static CLUSTERS: [Scenario; 6] = [
+    popular::UNIFORM,
+    popular::UNIFORM_SHIFT,
+    popular::ZIPF,
+    popular::ZIPF_SHIFT,
+    popular::AZURE,
+    popular::AZURE_SHIFT,
+];
+
+/// The names of the scenarios that need a trace.
+pub const TRACED: [&str; 2] = [popular::AZURE.name, popular::AZURE_SHIFT.name];
+
 /// The scenario of this name.
 ///
 /// # Errors
 /// If there is none; the error names all there are.
 pub fn find(name: &str) -> Result<&'static Scenario, UnknownScenario> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name).ok_or_else(|| UnknownScenario {
+    let all = || SCENARIOS.iter().chain(&CLUSTERS);
+    all().find(|scenario| scenario.name == name).ok_or_else(|| UnknownScenario {
         name: name.to_owned(),
-        valid: SCENARIOS.each_ref().map(|scenario| scenario.name).join(", "),
+        valid: all().map(|scenario| scenario.name).collect::<Vec<_>>().join(", "),
     })
+}
+
+impl Scenario {
+    /// Whether a run needs [`Options::trace`]; without it, it panics.
+    pub fn needs_trace(&self) -> bool {
+        TRACED.contains(&self.name)
+    }
 }
 
 /// There is no such scenario.

@@ -28,6 +28,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
         let scheduler = scheduler(&mut random);
         Setup {
             scheduler: options.scheduler.clone().unwrap_or(scheduler),
+            shards: streams.stream(Purpose::Shards, 0).random_range(1..=4),
             calibration: options.calibration.unwrap_or(calibration),
             clients: clients(&mut random, options),
             workers,

@@ -17,6 +17,8 @@ use crate::calibration::Calibration;
 pub(crate) struct Setup {
     /// The scheduler's knobs.
     pub(crate) scheduler: SchedulerConfig,
+    /// Schedulers beside each other; 0: one, and nothing around it.
+    pub(crate) shards: usize,
     /// What surrounds the decisions.
     pub(crate) calibration: Calibration,
     /// The workers, in order of their ids.
@@ -47,6 +49,7 @@ impl Setup {
         };
         Self {
             scheduler: options.scheduler.clone().unwrap_or_default(),
+            shards: 0,
             calibration: options.calibration.unwrap_or(Calibration::NETWORK),
             workers: vec![worker; workers],
             clients: Vec::new(),

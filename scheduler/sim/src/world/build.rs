@@ -31,6 +31,7 @@ impl World {
         let awaited = (0..).map(WorkerId::new).zip(&joins).filter(|(_, at)| at.is_zero());
         let controller = Controller::new(ControllerSetup {
             config: setup.scheduler.clone(),
+            shards: setup.shards,
             offsets: workers.iter().map(|worker| worker.body.clock.seen_by_controller).collect(),
             awaited: awaited.map(|(worker, _)| worker).collect(),
             payloads: calibration.payloads,

@@ -10,7 +10,7 @@ use clockwork_wire::{
 
 use super::front::Front;
 use super::letter::{Ask, Command, Draft, Incoming, Letter, Report, Tell};
-use super::{EPOCH, Turn};
+use super::{Decider, Turn};
 use crate::recording::Recorder;
 use crate::sliding::Sliding;
 
@@ -39,6 +39,8 @@ struct Asked {
 pub(crate) struct ControllerSetup {
     /// The scheduler's knobs.
     pub(crate) config: SchedulerConfig,
+    /// Schedulers beside each other; 0: one, and nothing around it.
+    pub(crate) shards: usize,
     /// What is believed of each worker's clock.
     pub(crate) offsets: Vec<ClockOffset>,
     /// Workers that have to connect before anybody is served.
@@ -52,9 +54,10 @@ pub(crate) struct ControllerSetup {
 impl Controller {
     /// A controller without workers.
     pub(crate) fn new(setup: ControllerSetup) -> Self {
-        let scheduler = clockwork_scheduler::scheduler(setup.config.clone(), EPOCH, 0);
+        let workers = setup.offsets.len();
+        let decider = Decider::new(setup.config.clone(), setup.shards, workers);
         Self {
-            scheduler: Recorder::new(scheduler, setup.record),
+            scheduler: Recorder::new(decider, setup.record),
             front: Front::new(setup.config, setup.offsets.len(), setup.awaited),
             offsets: setup.offsets,
             requests: Sliding::default(),

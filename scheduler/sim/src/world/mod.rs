@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod controller;
 mod cpu;
+mod decider;
 mod front;
 mod incidents;
 mod letter;
@@ -17,10 +18,12 @@ mod network;
 mod process;
 mod worker;
 
+use clockwork_scheduler::shard::Moved;
 use clockwork_wire::{ActionResult, ClientId, ClockOffset, Nanos, Span, Status, WorkerId};
 use rand::RngExt;
 
 pub(crate) use self::clock::Clock;
+pub(crate) use self::decider::Decider;
 
 use self::agenda::{Agenda, Event};
 use self::client::Client;
@@ -99,6 +102,8 @@ pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) recording: Option<Recording>,
     pub(crate) events: u64,
+    /// What was moved between shards.
+    pub(crate) moved: Moved,
     /// CPU time of the controller.
     pub(crate) controller_busy: Span,
     /// How long everything took, in the world's time.
@@ -142,11 +147,13 @@ impl World {
             self.checker.at_rest_client(self.now, id, client.body.unanswered());
         }
         self.checker.at_rest(self.now);
+        let recorder = self.controller.body.into_recorder();
         Outcome {
+            moved: recorder.decider().moved(),
             controller_busy: self.controller.cpu.busy,
             tally: self.tally,
             violations: self.checker.into_violations(),
-            recording: self.controller.body.into_recorder().into_recording(),
+            recording: recorder.into_recording(),
             events: self.events,
             elapsed: self.now - START,
         }

@@ -33,6 +33,17 @@ pub struct Balancer {
     active: Vec<ModelId>,
     /// The last round.
     last: Option<Nanos>,
+    moved: Moved,
+}
+
+/// Moves that balance has asked for so far: how restless the balancer is. Those that workers and
+/// models ask for, by coming and going, are not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Moves of a model to a shard where it was not at home: a cold start each.
+    pub homes: u64,
+    /// Moves that changed only the parts of a model's homes, or took one away.
+    pub weights: u64,
 }
 
 impl Balancer {
@@ -46,12 +57,18 @@ impl Balancer {
             loads: Vec::new(),
             active: Vec::new(),
             last: None,
+            moved: Moved::default(),
         }
     }
 
     /// The table as it is after every move so far.
     pub fn homes(&self) -> &Homes {
         &self.homes
+    }
+
+    /// Moves for balance so far.
+    pub fn moved(&self) -> Moved {
+        self.moved
     }
 
     /// A worker is up, with these owners of its devices (see [`Partition`](super::Partition)), and

@@ -226,6 +226,9 @@ impl Balancer {
             }
             if new.iter().any(|home| old.iter().all(|other| other.shard != home.shard)) {
                 self.loads[model.index()].moved = now;
+                self.moved.homes += 1;
+            } else {
+                self.moved.weights += 1;
             }
             moves.push(self.place(model, new));
         }
