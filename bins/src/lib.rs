@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod controller;
 pub mod demo;
 pub mod failure;
+pub mod log;
 pub mod process;
 pub mod sim;
 pub mod up;

@@ -48,7 +48,7 @@ sections! {
     network: NetworkConfig,
     /// Which CPUs a process uses, and whether it may spin.
     cores: CoresConfig,
-    /// Where logs go.
+    /// Where logs go, and as what.
     log: LogConfig,
 }
 

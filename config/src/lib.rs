@@ -48,7 +48,7 @@ pub use cores::CoresConfig;
 pub use error::{Check, ConfigError};
 pub use executor::ExecutorConfig;
 pub use knobs::{Key, Section};
-pub use log::LogConfig;
+pub use log::{LogConfig, LogFormat};
 pub use network::NetworkConfig;
 pub use scheduler::{Eviction, SchedulerConfig, SchedulerKind};
 pub use source::{Overridden, Resolved, Sources};

@@ -63,9 +63,9 @@ fn recording_after_the_end_neither_blocks_nor_panics() {
 
 fn start(dir: &Path, cores: usize) -> (Telemetry, Vec<Recorder>) {
     let config = LogConfig { dir: dir.display().to_string(), ..LogConfig::default() };
-    let logs = LogFiles::create(&LogDir::choose(&config).unwrap()).unwrap();
+    let logs = LogFiles::create(&LogDir::choose(&config).unwrap(), &config).unwrap();
     let options = Options {
-        logs: Some(logs),
+        logs,
         cores,
         capacity: CAPACITY,
         interval: Span::from_secs(10),

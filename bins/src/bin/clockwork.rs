@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use clockwork_bins::{bench, client, controller, demo, exit, sim, up, worker};
+use clockwork_bins::{bench, client, controller, demo, exit, log, sim, up, worker};
 
 #[derive(Parser)]
 #[command(name = "clockwork", about = "Predictable DNN serving", disable_version_flag = true)]
@@ -22,6 +22,8 @@ enum Tool {
     Sim(sim::Arguments),
     /// Measure this build on this machine
     Bench(bench::Arguments),
+    /// Show a binary log as TSV
+    Log(log::Arguments),
     /// Decide everything
     Controller(controller::Arguments),
     /// Serve models on this machine's devices
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Tool::Up(arguments) => up::run(arguments),
         Tool::Sim(arguments) => sim::run(&arguments),
         Tool::Bench(arguments) => bench::run(&arguments),
+        Tool::Log(arguments) => log::run(&arguments),
         Tool::Controller(arguments) => controller::run(&arguments),
         Tool::Worker(arguments) => worker::run(&arguments),
         Tool::WorkerDummy(arguments) => worker::run_dummy(&arguments),

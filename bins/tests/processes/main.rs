@@ -12,6 +12,7 @@ mod cores;
 mod documented;
 mod failure;
 mod hostile;
+mod log_formats;
 mod logs;
 mod process;
 mod serving;

@@ -118,7 +118,9 @@ impl Core {
         let layout = setting.layout;
         let mut core = Self {
             number,
-            machine: layout.shard(number).map(|shard| Controller::new(setting.machine(shard))),
+            machine: layout
+                .shard(number)
+                .map(|shard| Controller::new(setting.machine(shard, recorder.is_wanted()))),
             router: Router::new(layout, number),
             exchange,
             early: VecDeque::new(),
@@ -276,7 +278,7 @@ impl Core {
 
 impl Setting {
     /// What a shard's machine must know.
-    fn machine(&self, shard: ShardIndex) -> machine::Options {
+    fn machine(&self, shard: ShardIndex, records: bool) -> machine::Options {
         machine::Options {
             scheduler: self.scheduler.clone(),
             controller: self.controller.clone(),
@@ -285,6 +287,7 @@ impl Setting {
             credits: self.credits(),
             shard,
             shards: self.layout.shards(),
+            records,
         }
     }
 

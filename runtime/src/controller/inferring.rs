@@ -152,7 +152,9 @@ impl Controller {
                 if front.is_some() {
                     self.results.pop_front();
                 }
-                self.decided.push_back(Output::Action(ActionRow::new(&record, enqueued)));
+                if self.options.records {
+                    self.decided.push_back(Output::Action(ActionRow::new(&record, enqueued)));
+                }
             }
         }
     }
@@ -207,7 +209,9 @@ impl Controller {
     }
 
     fn answer_infer(&mut self, client: ClientId, asked: Asked, response: &Response, output: Part) {
-        self.decided.push_back(Output::Request(RequestRecord::new(asked, response)));
+        if self.options.records {
+            self.decided.push_back(Output::Request(RequestRecord::new(asked, response)));
+        }
         let length = u32::try_from(output.len()).expect("outputs are bounded by the frame");
         let reply = InferResponse {
             id: asked.id,

@@ -37,6 +37,8 @@ pub struct Options {
     pub shard: ShardIndex,
     /// How many shards there are.
     pub shards: usize,
+    /// Whether rows for the logs and the summary are wanted.
+    pub records: bool,
 }
 
 /// Answers clients, commands workers, and asks the scheduler what to do.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use clockwork_config::{Config, SchedulerKind};
+use clockwork_config::{Config, LogConfig, LogFormat, SchedulerKind};
 use clockwork_wire::{Nanos, SessionId, Span};
 
 use super::core::{self, Setting, Start, Tell};
@@ -169,21 +169,35 @@ fn open_logs(
     tell: &mut impl FnMut(&str),
     summary: Box<dyn Write + Send>,
 ) -> Result<(Telemetry, Vec<Recorder>), ServeError> {
-    let dir = LogDir::choose(&config.log)?;
-    if dir.is_created() {
-        tell(&format!("Created {} for the logs", dir.path().display()));
-    }
-    let files = LogFiles::create(&dir)?;
-    tell(&format!("Logging requests to {}", files.request_path().display()));
-    tell(&format!("Logging actions to {}", files.action_path().display()));
+    let logs = begin_logs(&config.log, tell)?;
     Ok(Telemetry::start(crate::telemetry::Options {
-        logs: Some(files),
+        logs,
         cores,
         capacity: usize::try_from(config.log.ring).expect("a ring's size fits usize"),
         interval: config.controller.report_interval,
         clock: clock::now,
         console: summary,
     })?)
+}
+
+fn begin_logs(
+    config: &LogConfig,
+    tell: &mut impl FnMut(&str),
+) -> Result<Option<LogFiles>, LogError> {
+    if config.format == LogFormat::Off {
+        tell("Logging neither requests nor actions (log.format)");
+        return Ok(None);
+    }
+    let dir = LogDir::choose(config)?;
+    if dir.is_created() {
+        tell(&format!("Created {} for the logs", dir.path().display()));
+    }
+    let files = LogFiles::create(&dir, config)?;
+    if let Some(files) = &files {
+        tell(&format!("Logging requests to {}", files.request_path().display()));
+        tell(&format!("Logging actions to {}", files.action_path().display()));
+    }
+    Ok(files)
 }
 
 fn open_port(config: &Config) -> Result<(TcpListener, SocketAddr), ServeError> {

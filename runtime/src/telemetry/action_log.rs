@@ -3,7 +3,7 @@
 use clockwork_scheduler::ActionRecord;
 use clockwork_wire::{ActionId, ActionKind, GpuId, ModelId, Nanos, Span, Status, WorkerId};
 
-use super::columns::Columns;
+use super::row::{Column, Kind, Put, Row};
 
 /// An action that is over: one row of the log, with what it needs and no more, because a busy core
 /// keeps thousands of them.
@@ -37,33 +37,6 @@ pub struct ActionRow {
 }
 
 impl ActionRow {
-    /// The names of the columns, in order.
-    pub const COLUMNS: [&'static str; 23] = [
-        "t",
-        "action_id",
-        "action_type",
-        "status",
-        "worker_id",
-        "gpu_id",
-        "model_id",
-        "batch_size",
-        "expected_exec_duration",
-        "worker_exec_duration",
-        "expected_exec_complete",
-        "worker_exec_complete",
-        "expected_gpu_clock",
-        "worker_gpu_clock_before",
-        "worker_gpu_clock",
-        "worker_copy_output_complete",
-        "worker_action_received",
-        "worker_result_sent",
-        "controller_result_enqueue",
-        "controller_action_duration",
-        "goodput",
-        "requests_queued",
-        "copies_loaded",
-    ];
-
     /// The row of a result that came off the network at `enqueued` and was handled later, in its
     /// turn. `From<ActionRecord>` makes the row of one that was handled as soon as it came.
     pub fn new(record: &ActionRecord, enqueued: Nanos) -> Self {
@@ -91,11 +64,37 @@ impl ActionRow {
             copies_loaded: record.copies_loaded,
         }
     }
+}
 
-    /// Appends the row to `lines`.
-    pub(super) fn write(&self, lines: &mut Vec<u8>) {
-        Columns::begin(lines)
-            .uint(self.enqueued.get())
+impl Row for ActionRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("t", Kind::U64),
+        Column::new("action_id", Kind::U64),
+        Column::new("action_type", Kind::U8),
+        Column::new("status", Kind::U16),
+        Column::new("worker_id", Kind::U32),
+        Column::new("gpu_id", Kind::U32),
+        Column::new("model_id", Kind::U32),
+        Column::new("batch_size", Kind::U16),
+        Column::new("expected_exec_duration", Kind::U64),
+        Column::new("worker_exec_duration", Kind::U64),
+        Column::new("expected_exec_complete", Kind::U64),
+        Column::new("worker_exec_complete", Kind::U64),
+        Column::new("expected_gpu_clock", Kind::U32),
+        Column::new("worker_gpu_clock_before", Kind::U32),
+        Column::new("worker_gpu_clock", Kind::U32),
+        Column::new("worker_copy_output_complete", Kind::U64),
+        Column::new("worker_action_received", Kind::U64),
+        Column::new("worker_result_sent", Kind::U64),
+        Column::new("controller_result_enqueue", Kind::U64),
+        Column::new("controller_action_duration", Kind::U64),
+        Column::new("goodput", Kind::U64),
+        Column::new("requests_queued", Kind::U32),
+        Column::new("copies_loaded", Kind::U32),
+    ];
+
+    fn put<P: Put>(&self, put: P) {
+        put.uint(self.enqueued.get())
             .uint(self.id.counter)
             .uint(self.kind.number())
             .uint(self.status.get())
@@ -161,12 +160,12 @@ pub(super) mod tests {
     use clockwork_wire::{Action, ActionResult, BatchSize, Interval, PageRange, Window};
 
     use super::*;
-    use crate::telemetry::columns::header;
+    use crate::telemetry::tsv::{Line, header};
 
     #[test]
     fn the_header_is_the_originals() {
         assert_eq!(
-            header(&ActionRow::COLUMNS),
+            header(ActionRow::COLUMNS),
             "t\taction_id\taction_type\tstatus\tworker_id\tgpu_id\tmodel_id\tbatch_size\t\
              expected_exec_duration\tworker_exec_duration\texpected_exec_complete\t\
              worker_exec_complete\texpected_gpu_clock\tworker_gpu_clock_before\tworker_gpu_clock\t\
@@ -223,7 +222,7 @@ pub(super) mod tests {
 
     fn text(row: &ActionRow) -> String {
         let mut lines = Vec::new();
-        row.write(&mut lines);
+        row.put(Line::begin(&mut lines));
         String::from_utf8(lines).unwrap()
     }
 

@@ -1,15 +1,15 @@
 //! Decides where the logs go, and opens them.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use clockwork_config::LogConfig;
+use clockwork_config::{LogConfig, LogFormat};
 use thiserror::Error;
 
-use super::columns::header;
-use super::{ActionRow, RequestRecord};
+use super::row::Row;
+use super::{ActionRow, RequestRecord, binary, tsv};
 
 /// The directory of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,15 +72,23 @@ pub struct LogFiles {
 }
 
 impl LogFiles {
-    /// Begins both logs in `dir`; logs of an earlier run are replaced, as in the original.
+    /// Begins both logs in `dir` as the configuration says; none if it wants none. Logs of an
+    /// earlier run in the same format are replaced, as in the original.
     ///
     /// # Errors
     /// If a file cannot be created.
-    pub fn create(dir: &LogDir) -> Result<Self, LogError> {
-        Ok(Self {
-            requests: LogFile::create(dir.path.join(REQUEST_LOG), &RequestRecord::COLUMNS)?,
-            actions: LogFile::create(dir.path.join(ACTION_LOG), &ActionRow::COLUMNS)?,
-        })
+    pub fn create(dir: &LogDir, config: &LogConfig) -> Result<Option<Self>, LogError> {
+        let encoding = match config.format {
+            LogFormat::Off => return Ok(None),
+            LogFormat::Tsv => Encoding::Tsv,
+            LogFormat::Binary => Encoding::Binary,
+        };
+        let path = |stem: &str| dir.path.join(format!("{stem}.{}", encoding.extension()));
+        let cap = config.size_cap;
+        Ok(Some(Self {
+            requests: LogFile::create::<RequestRecord>(path(REQUEST_LOG), encoding, cap)?,
+            actions: LogFile::create::<ActionRow>(path(ACTION_LOG), encoding, cap)?,
+        }))
     }
 
     /// Where the requests go.
@@ -94,24 +102,107 @@ impl LogFiles {
     }
 }
 
-/// A log and its name.
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// As lines for people and scripts.
+    Tsv,
+    /// As bytes for [`binary_to_tsv`](super::binary_to_tsv).
+    Binary,
+}
+
+impl Encoding {
+    /// Appends one row.
+    pub(super) fn append(self, row: &impl Row, rows: &mut Vec<u8>) {
+        match self {
+            Self::Tsv => row.put(tsv::Line::begin(rows)),
+            Self::Binary => row.put(binary::Packed(rows)),
+        }
+    }
+
+    fn header<R: Row>(self) -> Vec<u8> {
+        match self {
+            Self::Tsv => tsv::header(R::COLUMNS).into_bytes(),
+            Self::Binary => binary::header(R::COLUMNS),
+        }
+    }
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Tsv => "tsv",
+            Self::Binary => "bin",
+        }
+    }
+}
+
+/// A log that is being written. When it is full, its file becomes the one before, and the log goes
+/// on in a new one: what is on disk is bounded, and the latest rows are always there.
 #[derive(Debug)]
 pub(super) struct LogFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
+    pub(super) encoding: Encoding,
+    header: Vec<u8>,
+    /// Most bytes of a file; 0: any number.
+    cap: u64,
+    /// Bytes of the present file.
+    written: u64,
+    /// Files that were full.
+    full: u64,
 }
 
 impl LogFile {
-    fn create(path: PathBuf, columns: &[&str]) -> Result<Self, LogError> {
-        let begun = File::create(&path).and_then(|mut file| {
-            io::Write::write_all(&mut file, header(columns).as_bytes())?;
-            Ok(file)
-        });
-        match begun {
-            Ok(file) => Ok(Self { path, file }),
-            Err(source) => Err(LogError::new(&path, source)),
-        }
+    /// Begins a log with nothing but its header.
+    pub(super) fn create<R: Row>(
+        path: PathBuf,
+        encoding: Encoding,
+        cap: u64,
+    ) -> Result<Self, LogError> {
+        let header = encoding.header::<R>();
+        let begun = begin(&path, &header);
+        let file = begun.map_err(|source| LogError::new(&path, source))?;
+        let written = length(&header);
+        Ok(Self { path, file, encoding, header, cap, written, full: 0 })
     }
+
+    /// Writes whole rows, in a new file if the present one cannot take them. Gives a line for people
+    /// when that happens for the first time.
+    pub(super) fn write(&mut self, rows: &[u8]) -> io::Result<String> {
+        let has_rows = self.written > length(&self.header);
+        let mut news = String::new();
+        if self.cap > 0 && has_rows && self.written + length(rows) > self.cap {
+            news = self.begin_anew()?;
+        }
+        self.file.write_all(rows)?;
+        self.written += length(rows);
+        Ok(news)
+    }
+
+    fn begin_anew(&mut self) -> io::Result<String> {
+        let before = self.path.with_extension(format!("1.{}", self.encoding.extension()));
+        fs::rename(&self.path, &before)?;
+        self.file = begin(&self.path, &self.header)?;
+        self.written = length(&self.header);
+        self.full += 1;
+        if self.full > 1 {
+            return Ok(String::new());
+        }
+        let (path, before) = (self.path.display(), before.display());
+        Ok(format!(
+            "{path} is full (log.size_cap): it begins anew, the rows before are in {before}, and \
+             older ones go\n"
+        ))
+    }
+}
+
+fn begin(path: &Path, header: &[u8]) -> io::Result<File> {
+    let mut file = File::create(path)?;
+    file.write_all(header)?;
+    Ok(file)
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).expect("a length fits u64")
 }
 
 /// Tries it: permissions, read-only mounts and full disks have too many rules to be asked for.
@@ -121,8 +212,8 @@ fn is_writable(dir: &Path) -> io::Result<()> {
     fs::remove_file(&probe)
 }
 
-const REQUEST_LOG: &str = "clockwork_request_log.tsv";
-const ACTION_LOG: &str = "clockwork_action_log.tsv";
+const REQUEST_LOG: &str = "clockwork_request_log";
+const ACTION_LOG: &str = "clockwork_action_log";
 
 #[cfg(test)]
 mod tests {
@@ -153,13 +244,42 @@ mod tests {
     #[test]
     fn the_logs_of_an_earlier_run_are_replaced() {
         let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join(REQUEST_LOG), "old rows").unwrap();
-        let dir = LogDir::choose(&naming(root.path())).unwrap();
-        let files = LogFiles::create(&dir).unwrap();
+        fs::write(root.path().join("clockwork_request_log.tsv"), "old rows").unwrap();
+        let config = naming(root.path());
+        let dir = LogDir::choose(&config).unwrap();
+        let files = LogFiles::create(&dir, &config).unwrap().unwrap();
         let text = fs::read_to_string(files.request_path()).unwrap();
-        assert_eq!(text, header(&RequestRecord::COLUMNS));
+        assert_eq!(text, tsv::header(RequestRecord::COLUMNS));
         let text = fs::read_to_string(files.action_path()).unwrap();
-        assert_eq!(text, header(&ActionRow::COLUMNS));
+        assert_eq!(text, tsv::header(ActionRow::COLUMNS));
+    }
+
+    #[test]
+    fn the_format_says_which_files_there_are() {
+        for (format, names) in [
+            (LogFormat::Off, vec![]),
+            (LogFormat::Tsv, vec!["clockwork_action_log.tsv", "clockwork_request_log.tsv"]),
+            (LogFormat::Binary, vec!["clockwork_action_log.bin", "clockwork_request_log.bin"]),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            let config = LogConfig { format, ..naming(root.path()) };
+            let dir = LogDir::choose(&config).unwrap();
+            let files = LogFiles::create(&dir, &config).unwrap();
+            assert_eq!(files.is_none(), names.is_empty());
+            let entries = fs::read_dir(root.path()).unwrap();
+            let mut found: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            found.sort();
+            assert_eq!(found, names);
+        }
+    }
+
+    impl LogFile {
+        /// A log on a file that a test opened itself.
+        pub(in crate::telemetry) fn on<R: Row>(path: PathBuf, file: File) -> Self {
+            let encoding = Encoding::Tsv;
+            let header = encoding.header::<R>();
+            Self { path, file, encoding, header, cap: 0, written: 0, full: 0 }
+        }
     }
 
     fn naming(dir: &Path) -> LogConfig {

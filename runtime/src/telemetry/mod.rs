@@ -16,18 +16,22 @@
 pub mod describe;
 
 mod action_log;
-mod columns;
+mod binary;
 mod log_files;
+mod reader;
 mod recorder;
 mod request_log;
+mod row;
 mod sink;
 mod statistics;
 mod summary;
 mod traffic;
+mod tsv;
 mod writer;
 
 pub use action_log::ActionRow;
 pub use log_files::{LogDir, LogError, LogFiles};
+pub use reader::{ReadError, binary_to_tsv};
 pub use recorder::Recorder;
 pub use request_log::{Asked, RequestRecord};
 pub use summary::Summary;

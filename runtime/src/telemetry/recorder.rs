@@ -18,17 +18,31 @@ pub struct Recorder {
     writer: Thread,
     unread: usize,
     unread_max: usize,
+    /// Whether anybody wants records.
+    wanted: bool,
 }
 
 impl Recorder {
+    /// Whether anybody wants records: there are logs, or a summary. If not, none need be made, and
+    /// those that come are passed over.
+    pub const fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// Records an answered request; drops and counts it if the ring is full.
     pub fn request(&mut self, record: RequestRecord) {
+        if !self.wanted {
+            return;
+        }
         let kept = self.requests.push(record).is_ok();
         self.after_push(kept);
     }
 
     /// Records an action that is over; drops and counts it if the ring is full.
     pub fn action(&mut self, row: ActionRow) {
+        if !self.wanted {
+            return;
+        }
         let kept = self.actions.push(row).is_ok();
         self.after_push(kept);
     }
@@ -78,8 +92,8 @@ pub(super) struct Unattended {
 }
 
 impl Unattended {
-    /// The recorder, once it is known who reads.
-    pub(super) fn attend(self, writer: Thread) -> Recorder {
+    /// The recorder, once it is known who reads, and whether records are wanted.
+    pub(super) fn attend(self, writer: Thread, wanted: bool) -> Recorder {
         Recorder {
             requests: self.requests,
             actions: self.actions,
@@ -87,6 +101,7 @@ impl Unattended {
             writer,
             unread: 0,
             unread_max: (self.capacity / 4).max(1),
+            wanted,
         }
     }
 }
@@ -110,7 +125,7 @@ mod tests {
     #[test]
     fn a_record_that_finds_its_ring_full_is_counted() {
         let (recorder, mut lane) = lane(2);
-        let mut recorder = recorder.attend(thread::current());
+        let mut recorder = recorder.attend(thread::current(), true);
         for _ in 0..5 {
             recorder.action(inferred().into());
         }
@@ -119,5 +134,14 @@ mod tests {
         recorder.action(inferred().into());
         assert_eq!(lane.shared.dropped.load(Ordering::Relaxed), 3);
         assert_eq!(lane.actions.slots(), 2);
+    }
+
+    #[test]
+    fn what_nobody_wants_takes_no_room_and_is_not_lost() {
+        let (recorder, lane) = lane(2);
+        let mut recorder = recorder.attend(thread::current(), false);
+        (0..5).for_each(|_| recorder.action(inferred().into()));
+        assert_eq!((lane.actions.slots(), lane.shared.dropped.load(Ordering::Relaxed)), (0, 0));
+        assert!(!recorder.is_wanted());
     }
 }

@@ -3,7 +3,7 @@
 use clockwork_scheduler::Response;
 use clockwork_wire::{InferRequest, ModelId, Nanos, RequestId, Span, Status, UserId};
 
-use super::columns::Columns;
+use super::row::{Column, Kind, Put, Row};
 
 /// What the client said with its request; the scheduler knows none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,22 +38,6 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// The names of the columns, in order.
-    pub const COLUMNS: [&'static str; 12] = [
-        "t",
-        "request_id",
-        "result",
-        "user_id",
-        "model_id",
-        "slo_factor",
-        "latency",
-        "deadline",
-        "deadline_met",
-        "arrival_count",
-        "departure_count",
-        "is_coldstart",
-    ];
-
     /// The record of an answer that was given to a request.
     pub fn new(asked: Asked, response: &Response) -> Self {
         Self {
@@ -87,22 +71,35 @@ impl RequestRecord {
     pub fn is_coldstart(&self) -> bool {
         self.copies_at_arrival == 0 && self.copies_at_departure > 0
     }
+}
 
-    /// Appends the row to `lines`.
-    pub(super) fn write(&self, lines: &mut Vec<u8>) {
+impl Row for RequestRecord {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("t", Kind::U64),
+        Column::new("request_id", Kind::U64),
+        Column::new("result", Kind::U16),
+        Column::new("user_id", Kind::U32),
+        Column::new("model_id", Kind::U32),
+        Column::new("slo_factor", Kind::F32),
+        Column::new("latency", Kind::U64),
+        Column::new("deadline", Kind::Limit),
+        Column::new("deadline_met", Kind::U8),
+        Column::new("arrival_count", Kind::U32),
+        Column::new("departure_count", Kind::U32),
+        Column::new("is_coldstart", Kind::U8),
+    ];
+
+    fn put<P: Put>(&self, put: P) {
         // The original has no status for "late": there it is a success that missed its deadline.
         let result = if self.is_success() { Status::OK } else { self.status };
-        let columns = Columns::begin(lines)
-            .uint(self.departure.get())
+        put.uint(self.departure.get())
             .uint(self.asked.id.get())
             .uint(result.get())
             .uint(self.asked.user.get())
             .uint(self.model.get())
             .float(self.asked.slo_factor)
-            .span(self.latency());
-        let columns =
-            if self.slo == Span::MAX { columns.text("-1") } else { columns.span(self.slo) };
-        columns
+            .span(self.latency())
+            .limit(self.slo)
             .flag(self.deadline_met())
             .uint(self.copies_at_arrival)
             .uint(self.copies_at_departure)
@@ -120,12 +117,12 @@ impl From<&InferRequest> for Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::columns::header;
+    use crate::telemetry::tsv::{Line, header};
 
     #[test]
     fn the_header_is_the_originals() {
         assert_eq!(
-            header(&RequestRecord::COLUMNS),
+            header(RequestRecord::COLUMNS),
             "t\trequest_id\tresult\tuser_id\tmodel_id\tslo_factor\tlatency\tdeadline\t\
              deadline_met\tarrival_count\tdeparture_count\tis_coldstart\n"
         );
@@ -187,7 +184,7 @@ mod tests {
 
     fn row(record: &RequestRecord) -> String {
         let mut lines = Vec::new();
-        record.write(&mut lines);
+        record.put(Line::begin(&mut lines));
         String::from_utf8(lines).unwrap()
     }
 }

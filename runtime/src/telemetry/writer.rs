@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clockwork_wire::{Nanos, Span};
 
-use super::recorder::{Lane, lane};
+use super::recorder::{Lane, Unattended, lane};
 use super::sink::Sink;
 use super::{Carried, LogFiles, Recorder, Summary};
 
@@ -55,6 +55,7 @@ impl Telemetry {
     /// # Errors
     /// If the thread cannot be started.
     pub fn start(options: Options) -> io::Result<(Self, Vec<Recorder>)> {
+        let wanted = options.logs.is_some() || options.interval > Span::ZERO;
         let (ends, lanes): (Vec<_>, Vec<_>) =
             (0..options.cores).map(|_| lane(options.capacity)).unzip();
         let stop = Arc::new(AtomicBool::new(false));
@@ -64,7 +65,8 @@ impl Telemetry {
         let thread = thread::Builder::new()
             .name("telemetry".into())
             .spawn(move || writer.run(clock, &stopped))?;
-        let recorders = ends.into_iter().map(|end| end.attend(thread.thread().clone())).collect();
+        let attend = |end: Unattended| end.attend(thread.thread().clone(), wanted);
+        let recorders = ends.into_iter().map(attend).collect();
         Ok((Self { stop, thread: Some(thread) }, recorders))
     }
 
@@ -153,13 +155,13 @@ impl Writer {
             for _ in 0..lane.requests.slots() {
                 let Ok(record) = lane.requests.pop() else { break };
                 self.summary.request(&record);
-                self.requests.append(|lines| record.write(lines));
+                self.requests.append(&record);
                 self.totals.requests += 1;
             }
             for _ in 0..lane.actions.slots() {
                 let Ok(row) = lane.actions.pop() else { break };
                 self.summary.action(&row);
-                self.actions.append(|lines| row.write(lines));
+                self.actions.append(&row);
                 self.totals.actions += 1;
             }
         }
@@ -181,8 +183,8 @@ impl Writer {
                 format!("Telemetry dropped {} records\n", self.totals.dropped - self.dropped_shown);
             self.dropped_shown = self.totals.dropped;
         }
-        let failures = [self.requests.take_failure(), self.actions.take_failure()].concat();
-        let text = [failures, loss, summary].concat();
+        let news = [self.requests.take_news(), self.actions.take_news()].concat();
+        let text = [news, loss, summary].concat();
         // A console that is gone must not end the logs.
         let _ = self.console.write_all(text.as_bytes()).and_then(|()| self.console.flush());
     }
@@ -266,11 +268,13 @@ mod tests {
         let console = Console::default();
         let summary = Summary::new(Span::from_secs(10));
         let writer = Writer::new(vec![lane], logs, summary, Box::new(console.clone()));
-        (end.attend(thread::current()), writer, console)
+        (end.attend(thread::current(), true), writer, console)
     }
 
     fn logs(dir: &Path) -> LogFiles {
-        LogFiles::create(&LogDir::choose(&in_directory(dir)).unwrap()).unwrap()
+        let config = in_directory(dir);
+        let files = LogFiles::create(&LogDir::choose(&config).unwrap(), &config);
+        files.unwrap().expect("logs are on by default")
     }
 
     fn in_directory(dir: &Path) -> LogConfig {
