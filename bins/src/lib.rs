@@ -10,6 +10,7 @@ pub mod controller;
 pub mod demo;
 pub mod failure;
 pub mod log;
+pub mod model;
 pub mod process;
 pub mod sim;
 pub mod up;

@@ -40,7 +40,7 @@ knobs! {
         pub allow_zero_size_inputs: bool = true,
         /// Models per device, at least 1; loading more is refused. Small: a typing error in a copy
         /// count costs little. Large: memory (about 200 bytes per model, and its host weights).
-        pub max_models: u32 = 65_536,
+        pub max_models: u32 = 262_144,
         /// Actions that wait for their window, per device, at least 1; beyond it an action is
         /// refused. Small: a large `scheduler.schedule_ahead` is cut short. Large: memory.
         pub max_actions: u32 = 65_536,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use clockwork_bins::{bench, client, controller, demo, exit, log, sim, up, worker};
+use clockwork_bins::{bench, client, controller, demo, exit, log, model, sim, up, worker};
 
 #[derive(Parser)]
 #[command(name = "clockwork", about = "Predictable DNN serving", disable_version_flag = true)]
@@ -24,6 +24,8 @@ enum Tool {
     Bench(bench::Arguments),
     /// Show a binary log as TSV
     Log(log::Arguments),
+    /// Show, load and unload a controller's models
+    Model(model::Arguments),
     /// Decide everything
     Controller(controller::Arguments),
     /// Serve models on this machine's devices
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Tool::Sim(arguments) => sim::run(&arguments),
         Tool::Bench(arguments) => bench::run(&arguments),
         Tool::Log(arguments) => log::run(&arguments),
+        Tool::Model(arguments) => model::run(&arguments),
         Tool::Controller(arguments) => controller::run(&arguments),
         Tool::Worker(arguments) => worker::run(&arguments),
         Tool::WorkerDummy(arguments) => worker::run_dummy(&arguments),

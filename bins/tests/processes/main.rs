@@ -14,6 +14,7 @@ mod failure;
 mod hostile;
 mod log_formats;
 mod logs;
+mod models;
 mod process;
 mod serving;
 mod session;

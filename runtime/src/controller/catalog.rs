@@ -1,5 +1,7 @@
 //! Which models there are, and which are being loaded.
 
+use std::sync::Arc;
+
 use clockwork_wire::{
     ActionId, ClientId, ListedModel, LoadRequest, ModelId, ModelLoaded, ModelProfile, WorkerId,
 };
@@ -7,8 +9,8 @@ use clockwork_wire::{
 /// A servable model.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    /// The name under which it was loaded.
-    pub(super) name: String,
+    /// The name under which it was loaded; shared by all that were loaded together.
+    pub(super) name: Arc<str>,
     /// Bytes of one input.
     pub(super) input_size: u32,
     /// Bytes of one output.
@@ -23,13 +25,30 @@ pub struct Group {
     /// How many.
     pub(super) copies: u32,
     /// Their name.
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
 }
 
 impl Group {
     /// One more than the last id, as a table index.
     pub(super) fn end(&self) -> usize {
         self.first.index() + usize::try_from(self.copies).expect("copies fit usize")
+    }
+
+    /// The ids.
+    pub(super) fn models(&self) -> impl Iterator<Item = ModelId> + use<> {
+        (self.first.index()..self.end()).map(ModelId::from_index)
+    }
+
+    /// Groups of the contiguous among rising ids.
+    pub(super) fn runs(ids: impl Iterator<Item = ModelId>, name: &Arc<str>) -> Vec<Self> {
+        let mut runs: Vec<Self> = Vec::new();
+        for id in ids {
+            match runs.last_mut() {
+                Some(run) if run.end() == id.index() => run.copies += 1,
+                _ => runs.push(Self { first: id, copies: 1, name: Arc::clone(name) }),
+            }
+        }
+        runs
     }
 }
 
@@ -51,53 +70,113 @@ pub(super) struct Job {
 /// Models by id, and the loads under way.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    models: Vec<Option<Known>>,
+    models: Vec<Slot>,
     groups: Vec<Group>,
     jobs: Vec<Job>,
+}
+
+/// What is known of a model id. An id is given once.
+#[derive(Clone, Debug)]
+enum Slot {
+    /// Nothing yet.
+    Vacant,
+    /// A model has it.
+    Known(Known),
+    /// A model had it that was unloaded.
+    Gone,
 }
 
 impl Catalog {
     /// The model with this id.
     pub(super) fn model(&self, id: ModelId) -> Option<&Known> {
-        self.models.get(id.index())?.as_ref()
+        match self.models.get(id.index())? {
+            Slot::Known(known) => Some(known),
+            Slot::Vacant | Slot::Gone => None,
+        }
+    }
+
+    /// Whether the model with this id was unloaded.
+    pub(super) fn is_gone(&self, id: ModelId) -> bool {
+        matches!(self.models.get(id.index()), Some(Slot::Gone))
     }
 
     /// Reserves `copies` contiguous ids.
     pub(super) fn reserve(&mut self, copies: u32) -> ModelId {
         let first = ModelId::from_index(self.models.len());
         let copies = usize::try_from(copies).expect("copies are bounded by the protocol");
-        self.models.resize(self.models.len() + copies, None);
+        self.models.resize(self.models.len() + copies, Slot::Vacant);
         first
     }
 
-    /// Makes a group servable, as one worker describes it. Later descriptions change nothing.
+    /// Makes a group servable, as one worker describes it. Later descriptions change nothing, and
+    /// what was unloaded stays so.
     pub(super) fn add(&mut self, group: &Group, profile: &ModelProfile) {
-        let first = group.first.index();
-        let end = first + usize::try_from(group.copies).expect("copies fit usize");
+        let (first, end) = (group.first.index(), group.end());
         if self.models.len() < end {
-            self.models.resize(end, None);
+            self.models.resize(end, Slot::Vacant);
         }
         for slot in &mut self.models[first..end] {
-            slot.get_or_insert_with(|| Known {
-                name: group.name.clone(),
-                input_size: profile.input_size,
-                output_size: profile.output_size,
-            });
+            if matches!(slot, Slot::Vacant) {
+                *slot = Slot::Known(Known {
+                    name: Arc::clone(&group.name),
+                    input_size: profile.input_size,
+                    output_size: profile.output_size,
+                });
+            }
         }
-        if !self.groups.iter().any(|known| known.first == group.first) {
-            self.groups.push(group.clone());
+        for group in self.of(group).0 {
+            let at = self.groups.partition_point(|known| known.first < group.first);
+            if self.groups.get(at).is_none_or(|known| known.first != group.first) {
+                self.groups.insert(at, group);
+            }
         }
+    }
+
+    /// The models of a group as runs of contiguous ids: those that are known, and those that were
+    /// unloaded.
+    pub(super) fn of(&self, group: &Group) -> (Vec<Group>, Vec<Group>) {
+        let ids = (group.first.index()..group.end()).map(ModelId::from_index);
+        let known = Group::runs(ids.clone().filter(|&id| self.model(id).is_some()), &group.name);
+        (known, Group::runs(ids.filter(|&id| self.is_gone(id)), &group.name))
+    }
+
+    /// Forgets `copies` models from `first` on, of which each must be known; otherwise nothing
+    /// happens, and the first that is not is given.
+    pub(super) fn remove(&mut self, first: ModelId, copies: u32) -> Result<(), ModelId> {
+        let group = Group { first, copies, name: Arc::default() };
+        let missing = |&at: &usize| self.model(ModelId::from_index(at)).is_none();
+        if let Some(missing) = (first.index()..group.end()).find(missing) {
+            return Err(ModelId::from_index(missing));
+        }
+        self.forget(&group);
+        Ok(())
+    }
+
+    /// Forgets those models of a group that are known.
+    pub(super) fn forget(&mut self, group: &Group) {
+        let end = group.end().min(self.models.len());
+        for slot in &mut self.models[group.first.index().min(end)..end] {
+            if matches!(slot, Slot::Known(_)) {
+                *slot = Slot::Gone;
+            }
+        }
+        let touched = |known: &Group| known.end() > group.first.index();
+        let begin = self.groups.iter().position(touched).unwrap_or(self.groups.len());
+        let end = self.groups.partition_point(|known| known.first.index() < group.end());
+        let cut: Vec<Group> = self.groups.drain(begin..end.max(begin)).collect();
+        let rest: Vec<Group> = cut.iter().flat_map(|group| self.of(group).0).collect();
+        self.groups.splice(begin..begin, rest);
     }
 
     /// Takes over a model that a worker had before we came.
     pub(super) fn adopt(&mut self, id: ModelId, profile: &ModelProfile) {
         if self.model(id).is_none() {
-            let name = profile.name.clone();
+            let name = profile.name.as_str().into();
             self.add(&Group { first: id, copies: 1, name }, profile);
         }
     }
 
-    /// What was loaded together.
+    /// What was loaded together, in the order of the ids.
     pub(super) fn groups(&self) -> &[Group] {
         &self.groups
     }
@@ -130,14 +209,80 @@ impl Catalog {
 
     /// What a client sees.
     pub(super) fn listing(&self) -> Vec<ListedModel> {
-        let known = self.models.iter().enumerate().filter_map(|(at, m)| Some((at, m.as_ref()?)));
-        known
-            .map(|(at, model)| ListedModel {
-                model: ModelId::from_index(at),
-                name: model.name.clone(),
-                input_size: model.input_size,
-                output_size: model.output_size,
+        let ids = (0..self.models.len()).map(ModelId::from_index);
+        ids.filter_map(|id| {
+            let known = self.model(id)?;
+            Some(ListedModel {
+                model: id,
+                name: known.name.to_string(),
+                input_size: known.input_size,
+                output_size: known.output_size,
             })
-            .collect()
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clockwork_wire::{Pages, Span};
+
+    use super::*;
+
+    fn profile() -> ModelProfile {
+        ModelProfile {
+            name: "m".into(),
+            input_size: 1,
+            output_size: 1,
+            weights_size: 1,
+            pages: Pages::new(1),
+            load: Span::ZERO,
+            batches: Vec::new(),
+        }
+    }
+
+    fn group(first: u32, copies: u32) -> Group {
+        Group { first: ModelId::new(first), copies, name: "m".into() }
+    }
+
+    fn ranges(groups: &[Group]) -> Vec<(u32, u32)> {
+        groups.iter().map(|group| (group.first.get(), group.copies)).collect()
+    }
+
+    #[test]
+    fn what_is_unloaded_leaves_the_rest_of_its_groups() {
+        let mut catalog = Catalog::default();
+        for (first, copies) in [(10, 5), (0, 4), (4, 6)] {
+            catalog.add(&group(first, copies), &profile());
+        }
+        assert_eq!(ranges(catalog.groups()), [(0, 4), (4, 6), (10, 5)]);
+        assert_eq!(catalog.remove(ModelId::new(2), 10), Ok(()));
+        assert_eq!(ranges(catalog.groups()), [(0, 2), (12, 3)]);
+        assert_eq!(catalog.remove(ModelId::new(13), 1), Ok(()));
+        assert_eq!(ranges(catalog.groups()), [(0, 2), (12, 1), (14, 1)]);
+        assert_eq!(catalog.listing().len(), 4);
+        assert!(catalog.is_gone(ModelId::new(5)) && !catalog.is_gone(ModelId::new(99)));
+    }
+
+    #[test]
+    fn all_or_none_are_unloaded() {
+        let mut catalog = Catalog::default();
+        catalog.add(&group(0, 3), &profile());
+        assert_eq!(catalog.remove(ModelId::new(1), 3), Err(ModelId::new(3)));
+        assert_eq!(catalog.remove(ModelId::new(u32::MAX), u32::MAX), Err(ModelId::new(u32::MAX)));
+        assert_eq!(ranges(catalog.groups()), [(0, 3)]);
+    }
+
+    #[test]
+    fn what_was_unloaded_does_not_come_back_with_a_late_answer() {
+        let mut catalog = Catalog::default();
+        catalog.add(&group(0, 4), &profile());
+        assert_eq!(catalog.remove(ModelId::new(1), 2), Ok(()));
+        catalog.add(&group(0, 4), &profile());
+        catalog.adopt(ModelId::new(2), &profile());
+        assert_eq!(ranges(catalog.groups()), [(0, 1), (3, 1)]);
+        let (known, gone) = catalog.of(&group(0, 4));
+        assert_eq!((ranges(&known), ranges(&gone)), (vec![(0, 1), (3, 1)], vec![(1, 2)]));
+        assert_eq!(catalog.reserve(1), ModelId::new(4), "an id is given once");
     }
 }

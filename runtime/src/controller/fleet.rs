@@ -1,8 +1,13 @@
 //! The workers: which are there, what they have, and what they still have to load.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use clockwork_wire::{ActionId, DeviceState, LoadModel, WorkerId, WorkerState};
+use clockwork_wire::{
+    ActionId, DeviceState, LoadModel, LoadedModel, ModelId, WorkerId, WorkerState,
+};
+
+use super::catalog::Group;
 
 /// One worker of the command line.
 #[derive(Debug, Default)]
@@ -30,6 +35,18 @@ impl Worker {
     pub(super) fn loaded(&mut self, id: ActionId, most: u32) -> Option<LoadModel> {
         self.loading.retain(|&loading| loading != id);
         self.next_load(most)
+    }
+
+    /// Takes out those of `copies` models from `first` on that it has, as runs of contiguous ids.
+    pub(super) fn unload(&mut self, first: ModelId, copies: u32) -> Vec<Group> {
+        let Some(state) = &mut self.state else { return Vec::new() };
+        let range = Group { first, copies, name: Arc::default() };
+        let ids = range.first.index()..range.end();
+        let leaving = |loaded: &LoadedModel| ids.contains(&loaded.model.index());
+        let mut gone: Vec<ModelId> =
+            state.models.extract_if(.., |loaded| leaving(loaded)).map(|gone| gone.model).collect();
+        gone.sort_unstable();
+        Group::runs(gone.into_iter(), &range.name)
     }
 
     /// The link is down: what it was given is given up.
@@ -133,7 +150,7 @@ mod tests {
     fn a_worker_loads_few_models_at_a_time() {
         let load = |counter| LoadModel {
             id: ActionId { epoch: 1, shard: 0, counter },
-            model: clockwork_wire::ModelId::new(0),
+            model: ModelId::new(0),
             copies: 1,
             name: "m".into(),
             max_batch: clockwork_wire::BatchSize::ONE,

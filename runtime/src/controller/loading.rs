@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use clockwork_wire::{
-    ActionId, ClientId, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
-    Nanos, Span, Status, UnloadRequest, UnloadResponse, WorkerId,
+    ActionId, ClientId, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelLoaded,
+    ModelProfile, Nanos, Span, Status, WorkerId,
 };
 
 use super::catalog::{Group, Job};
@@ -32,15 +32,8 @@ impl Controller {
             return;
         }
         let first = self.catalog.reserve(request.copies);
-        let group = Group { first, copies: request.copies, name: request.name.clone() };
+        let group = Group { first, copies: request.copies, name: request.name.as_str().into() };
         self.begin_load(Some((client, request)), group, &workers);
-    }
-
-    /// A client wants models removed, which is not possible.
-    pub(super) fn unload_requested(&mut self, client: ClientId, request: UnloadRequest) {
-        let status = Status::INVALID_REQUEST;
-        let message = "this controller removes no models".to_owned();
-        self.answer(client, Answer::Unload(UnloadResponse { id: request.id, status, message }));
     }
 
     /// Orders a group of workers to load a model.
@@ -117,16 +110,7 @@ impl Controller {
                 continue;
             }
             self.catalog.add(&job.group, profile);
-            let copies = (0..job.group.copies).map(|copy| LoadedModel {
-                model: ModelId::new(job.group.first.get() + copy),
-                profile: Arc::clone(profile),
-            });
-            if let Some(state) = &mut self.fleet.at(*worker).state {
-                state.models.extend(copies);
-            }
-            if self.startup.is_none() {
-                self.introduce_group(now, *worker, &job.group, profile);
-            }
+            self.serve_group(now, *worker, &job.group, profile);
         }
         let Some((client, request)) = job.asked else { return };
         let Some(profile) = served else {
@@ -144,6 +128,29 @@ impl Controller {
             output_size: profile.output_size,
         };
         self.respond_load(client, response);
+    }
+
+    /// A worker serves a group from now on, except what was unloaded while it loaded.
+    fn serve_group(
+        &mut self,
+        now: Nanos,
+        worker: WorkerId,
+        group: &Group,
+        profile: &Arc<ModelProfile>,
+    ) {
+        let (known, gone) = self.catalog.of(group);
+        for group in &known {
+            let loaded = |model| LoadedModel { model, profile: Arc::clone(profile) };
+            if let Some(state) = &mut self.fleet.at(worker).state {
+                state.models.extend(group.models().map(loaded));
+            }
+            if self.startup.is_none() {
+                self.introduce_group(now, worker, group, profile);
+            }
+        }
+        for group in &gone {
+            self.order_unload(worker, group);
+        }
     }
 
     fn load_failed(

@@ -1,6 +1,6 @@
 //! The controller without its sockets: a state machine with the same face as the scheduler inside.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use clockwork_config::{ControllerConfig, SchedulerConfig, SchedulerKind};
@@ -18,6 +18,7 @@ use super::ledger::Ledger;
 use super::message::{Input, Output};
 use super::shards::Member;
 use super::startup::Startup;
+use super::unloading::Unloads;
 use crate::net::{Ask, Batch, Command, Part, Report};
 
 /// What a controller must know from the start.
@@ -59,7 +60,8 @@ pub struct Controller {
     /// Outputs of the results of this turn, in the order in which the scheduler saw them.
     pub(super) results: VecDeque<Arrived>,
     pub(super) samples: Samples,
-    /// Counts loads from disk.
+    pub(super) unloads: Unloads,
+    /// Counts loads from disk, and unloads.
     loads: u64,
     /// Whether the process is about to end.
     pub(super) draining: bool,
@@ -106,6 +108,7 @@ impl Controller {
             decided: VecDeque::new(),
             results: VecDeque::new(),
             samples: Samples::default(),
+            unloads: Unloads::default(),
             loads: 0,
             draining: false,
             status_shown: false,
@@ -134,7 +137,7 @@ impl Controller {
                 self.load_requested(now, client, request);
             }
             Input::Ask { client, ask: Ask::Unload(request), .. } => {
-                self.unload_requested(client, request);
+                self.unload_requested(now, client, request);
             }
             Input::Ask { client, ask: Ask::List(id), .. } => self.list(now, client, id),
             Input::WorkerUp(worker) => self.worker_up(worker),
@@ -154,8 +157,9 @@ impl Controller {
             Report::Result { result, output } => self.result(now, worker, result, output, received),
             Report::ModelLoaded(loaded) => self.loaded(now, worker, loaded),
             Report::State { state, .. } => self.state(now, worker, state),
+            Report::ModelUnloaded(unloaded) => self.unloaded(worker, &unloaded),
             // Nothing here cancels actions yet: what is ordered is wanted.
-            Report::ModelUnloaded(_) | Report::CancelReply { .. } => {}
+            Report::CancelReply { .. } => {}
         }
     }
 
@@ -207,7 +211,7 @@ impl Controller {
         self.decided.push_back(Output::Command(worker, command));
     }
 
-    /// An id for a load from disk. Its shard is no scheduler's, so that it is never taken for an
+    /// An id for a load from disk or an unload. Its shard is no scheduler's, so that it is never taken for an
     /// action of one.
     pub(super) fn load_id(&mut self) -> ActionId {
         let counter = self.loads;
@@ -221,7 +225,7 @@ impl Controller {
             id,
             model: group.first,
             copies: group.copies,
-            name: group.name.clone(),
+            name: group.name.to_string(),
             max_batch: self.options.scheduler.max_batch,
             max_exec: self.options.scheduler.max_exec,
         }
@@ -239,30 +243,32 @@ impl Controller {
         for (id, group) in self.catalog.unanswered_by(worker) {
             self.load_lost(now, worker, id, &group);
         }
+        self.unload_lost(worker);
         if self.startup.is_none() && !self.announce_down(now, worker) {
             let input = clockwork_scheduler::Input::WorkerDown { worker };
             self.scheduler.handle(now, input);
         }
     }
 
-    /// A worker said what it has: models that we do not know are taken over, models that it lacks
-    /// are loaded again.
-    fn state(&mut self, now: Nanos, worker: WorkerId, state: WorkerState) {
+    /// A worker said what it has: models that we do not know are taken over, models that we
+    /// unloaded while it was away are unloaded there too, models that it lacks are loaded again.
+    fn state(&mut self, now: Nanos, worker: WorkerId, mut state: WorkerState) {
+        let gone = state.models.extract_if(.., |loaded| self.catalog.is_gone(loaded.model));
+        let gone = Group::runs(gone.map(|loaded| loaded.model), &Arc::default());
         for loaded in &state.models {
             self.catalog.adopt(loaded.model, &loaded.profile);
         }
-        let missing: Vec<Group> = self
-            .catalog
-            .groups()
-            .iter()
-            .filter(|group| !state.models.iter().any(|loaded| loaded.model == group.first))
-            .cloned()
-            .collect();
+        let has: BTreeSet<ModelId> = state.models.iter().map(|loaded| loaded.model).collect();
+        let lacks = |group: &&Group| !has.contains(&group.first);
+        let missing: Vec<Group> = self.catalog.groups().iter().filter(lacks).cloned().collect();
         let entry = self.fleet.at(worker);
         entry.state = Some(state);
         entry.known = true;
         if self.startup.is_none() {
             self.introduce(now, worker);
+        }
+        for group in gone {
+            self.order_unload(worker, &group);
         }
         for group in missing {
             self.begin_load(None, group, &[worker]);
@@ -309,8 +315,7 @@ impl Controller {
         group: &Group,
         profile: &Arc<ModelProfile>,
     ) {
-        for copy in 0..group.copies {
-            let model = ModelId::new(group.first.get() + copy);
+        for model in group.models() {
             let input =
                 clockwork_scheduler::Input::ModelUp { worker, model, profile: Arc::clone(profile) };
             self.scheduler.handle(now, input);

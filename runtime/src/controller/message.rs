@@ -93,6 +93,13 @@ pub enum News {
         /// What each of them is.
         profile: Arc<ModelProfile>,
     },
+    /// A worker is not to be used any longer for models that are unloaded.
+    ModelsDown {
+        /// The worker.
+        worker: WorkerId,
+        /// The models.
+        group: Group,
+    },
     /// Serving begins, and this is where requests go.
     Homes(Homes),
     /// Some go elsewhere from now on.

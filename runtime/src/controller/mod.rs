@@ -22,6 +22,9 @@ mod router;
 mod serve;
 mod shards;
 mod startup;
+#[cfg(test)]
+mod tests;
+mod unloading;
 mod workers;
 
 pub use catalog::Group;

@@ -67,7 +67,7 @@ impl Router {
                 self.models = self.models.max(last.unwrap_or(0));
             }
             News::ModelsUp { group, .. } => self.models = self.models.max(group.end()),
-            News::WorkerDown(_) | News::DemandWanted => {}
+            News::WorkerDown(_) | News::ModelsDown { .. } | News::DemandWanted => {}
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clockwork_scheduler::Input as Told;
 use clockwork_scheduler::shard::{BALANCE_INTERVAL, Balancer, Demand, Move, Partition, ShardIndex};
-use clockwork_wire::{DeviceState, GpuId, LoadedModel, ModelId, ModelProfile, Nanos, WorkerId};
+use clockwork_wire::{DeviceState, GpuId, LoadedModel, ModelProfile, Nanos, WorkerId};
 
 use super::catalog::Group;
 use super::machine::{Controller, Options};
@@ -135,10 +135,25 @@ impl Controller {
         profile: &Arc<ModelProfile>,
     ) -> bool {
         let Some(manager) = self.manager() else { return false };
-        let models = (0..group.copies).map(|copy| ModelId::new(group.first.get() + copy));
-        let moves = models.flat_map(|model| manager.balancer.model_up(worker, model)).collect();
+        let moves =
+            group.models().flat_map(|model| manager.balancer.model_up(worker, model)).collect();
         let (group, profile) = (group.clone(), Arc::clone(profile));
         self.announce(now, News::ModelsUp { worker, group, profile });
+        self.announce_moves(moves);
+        true
+    }
+
+    /// Of models that a worker is not to be used for any longer; `false` if there is nobody to tell.
+    pub(super) fn announce_models_down(
+        &mut self,
+        now: Nanos,
+        worker: WorkerId,
+        group: &Group,
+    ) -> bool {
+        let Some(manager) = self.manager() else { return false };
+        let down = |model| manager.balancer.model_down(worker, model);
+        let moves = group.models().flat_map(down).collect();
+        self.announce(now, News::ModelsDown { worker, group: group.clone() });
         self.announce_moves(moves);
         true
     }
@@ -182,6 +197,7 @@ impl Controller {
                     self.tell_models(now, *worker, group, profile);
                 }
             }
+            News::ModelsDown { worker, group } => self.hear_models_down(now, *worker, group),
             News::Homes(_) | News::Moves(_) => {}
             News::DemandWanted => self.say_demand(now),
         }
@@ -217,7 +233,7 @@ impl Controller {
         }
     }
 
-    fn owns(&self, worker: WorkerId) -> bool {
+    pub(super) fn owns(&self, worker: WorkerId) -> bool {
         self.member.as_ref().is_some_and(|member| member.workers.contains(&worker))
     }
 }
