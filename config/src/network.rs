@@ -20,6 +20,10 @@ knobs! {
         /// Connections at a time, at least 1; further ones are closed at once. Small: clients are
         /// turned away. Large: one peer can use up the process's descriptors.
         pub max_connections: u32 = 4_096,
+        /// Messages that wait for a core to hear them, of clients and of workers each, before it reads
+        /// no more from their connections; at least 1. Small: many short turns. Large: what comes
+        /// behind a flood waits long.
+        pub max_unheard: u32 = 512,
         /// Bytes that may wait for one peer on its control connection before it counts as stuck.
         /// Small: a burst counts as stuck. Large: a stuck peer costs that much memory.
         #[serde(with = "crate::unit::bytes")]
@@ -42,6 +46,12 @@ knobs! {
         /// Bytes of unanswered requests granted to each connection, at least `max_body`.
         #[serde(with = "crate::unit::bytes")]
         pub credit_bytes: u64 = 256 << 20,
+        /// A client's credits shrink while its requests take longer than this from its memory to the
+        /// controller's, which is then short of CPU time, and grow again when it is not. 0: they
+        /// never shrink. Small: a passing delay turns requests away. Large: in overload, requests
+        /// wait that long before they are read.
+        #[serde(with = "crate::unit::span")]
+        pub credit_delay: Span = Span::from_millis(5),
         /// How long a connection may take to be made and to say hello. Near 0: nobody gets in.
         /// Large: half-open connections stay that long.
         #[serde(with = "crate::unit::span")]
@@ -102,8 +112,9 @@ impl NetworkConfig {
             connections,
             "at least 1",
         )?;
-        let requests = self.credit_requests;
-        ConfigError::unless(requests >= 1, "network.credit_requests", requests, "at least 1")
+        let (requests, unheard) = (self.credit_requests, self.max_unheard);
+        ConfigError::unless(requests >= 1, "network.credit_requests", requests, "at least 1")?;
+        ConfigError::unless(unheard >= 1, "network.max_unheard", unheard, "at least 1")
     }
 
     fn check_spans(&self) -> Result<(), ConfigError> {

@@ -119,6 +119,11 @@ impl Lines {
         Some(index)
     }
 
+    /// Whether a line is this link.
+    pub(super) fn is_used(&self, link: LinkId) -> bool {
+        self.of(link).is_some()
+    }
+
     fn of(&self, link: LinkId) -> Option<usize> {
         self.lines.iter().position(|line| line.link == Some(link))
     }

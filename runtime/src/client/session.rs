@@ -30,6 +30,8 @@ pub struct Session {
     dialler: Dialler,
     lines: Lines,
     unanswered: Slab<Unanswered>,
+    /// Bytes that may wait for the controller to take them.
+    backlog_most: u64,
     /// Numbers loads and lists.
     asked: u64,
     answers: VecDeque<Answered>,
@@ -93,6 +95,8 @@ impl Session {
             bell,
             dialler,
             unanswered: Slab::new(),
+            // Half of what the link is given up for: the other half is for what is sent in one turn.
+            backlog_most: network.max_waiting / 2,
             asked: 0,
             answers: VecDeque::new(),
             lost: None,
@@ -179,12 +183,12 @@ impl Session {
     ///
     /// # Errors
     /// The status that counts as its answer, without having been sent: [`Status::OVERLOADED`]
-    /// beyond the credits that the controller granted, [`Status::DISCONNECTED`] without a
+    /// beyond the credits that the controller granted or what it takes, [`Status::DISCONNECTED`] without a
     /// connection.
     pub fn submit(&mut self, mut request: InferRequest, input: Part) -> Result<(), Status> {
         let line = self.lines.route(request.model).ok_or(Status::DISCONNECTED)?;
         let len = request.input.len;
-        if !self.unanswered.has_room() || !self.lines.at(line).take(len) {
+        if self.is_clogged(line) || !self.unanswered.has_room() || !self.lines.at(line).take(len) {
             return Err(Status::OVERLOADED);
         }
         let InferRequest { id, model, .. } = request;
@@ -193,6 +197,12 @@ impl Session {
             self.hub.send(link, Ask::Infer { request, input });
         }
         Ok(())
+    }
+
+    /// Whether the controller takes so little that a further request would end the connection soon.
+    fn is_clogged(&mut self, line: usize) -> bool {
+        let backlog = self.lines.at(line).link.and_then(|link| self.hub.backlog(link));
+        backlog.is_some_and(|bytes| bytes > self.backlog_most)
     }
 
     /// The next answer that has come, if there is one.
@@ -259,7 +269,7 @@ impl Session {
     async fn reply(&mut self) -> Result<Reply, ClientError> {
         loop {
             while let Some(event) = self.hub.next() {
-                let lost = matches!(event, Event::Down { .. });
+                let lost = matches!(event, Event::Down { link, .. } if self.lines.is_used(link));
                 if let Some(reply) = self.take_in(event) {
                     return Ok(reply);
                 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::codec::BodyId;
-use clockwork_wire::{ActionId, ClientId, Nanos, Payload, WorkerId};
+use clockwork_wire::{ActionId, ClientId, Credits, Nanos, Payload, WorkerId};
 
 use super::core::Core;
 use super::exchange::{Letter, Sent};
+use super::machine::Controller;
 use super::message::{Input, News, Output};
 use crate::net::{Answer, Ask, Batch, Command, Event, LinkId, Part, Report};
 
@@ -172,6 +173,19 @@ impl Core {
             Output::News(news) => self.spread(&Arc::new(news)),
             Output::ToFirst(input) => {
                 self.exchange.post(ShardIndex::FIRST.index(), Letter::Input(input));
+            }
+        }
+    }
+
+    /// Grants the clients of this core more or less, if it has changed.
+    pub(super) fn adapt_credit(&mut self, now: Nanos) {
+        let (delay, clients) = (self.clients.take_delay(), self.client_links.len());
+        // A core with sockets only does not see what is unanswered, but what its clients may have.
+        let unanswered = self.machine.as_ref().map_or(usize::MAX, Controller::unanswered);
+        if let Some(requests) = self.credit.adapt(now, delay, unanswered, clients) {
+            let credits = Credits { requests, bytes: self.setting.network.credit_bytes };
+            for link in self.client_links.links() {
+                self.clients.send(link, Answer::Credits(credits));
             }
         }
     }

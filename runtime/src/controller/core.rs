@@ -15,6 +15,7 @@ use clockwork_config::{ControllerConfig, NetworkConfig, SchedulerConfig};
 use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::{ClientId, Credits, Hello, Nanos, Role, SessionId, Span, WorkerId};
 
+use super::credit::Credit;
 use super::ending::Ending;
 use super::exchange::{Exchange, Letter, Sent};
 use super::layout::Layout;
@@ -74,6 +75,7 @@ pub(super) struct Core {
     pub(super) clients: Hub<ServiceSide>,
     pub(super) client_links: Links<ClientId>,
     pub(super) clients_seen: u32,
+    pub(super) credit: Credit,
     pub(super) workers: Hub<ControllerSide>,
     pub(super) worker_links: Links<WorkerId>,
     pub(super) dialler: Rc<Dialler>,
@@ -129,6 +131,7 @@ impl Core {
             clients: Hub::new(bell.local(), settings),
             client_links: Links::default(),
             clients_seen: 0,
+            credit: Credit::new(setting.network.credit_delay, setting.network.credit_requests),
             dialler: Rc::new(Dialler::new(workers.clone(), addresses, greeting, bell.local())),
             workers,
             worker_links: Links::default(),
@@ -223,6 +226,9 @@ impl Core {
         self.take_in(now);
         while let Some(output) = self.machine.as_mut().and_then(|machine| machine.poll(now)) {
             self.carry_out(output);
+        }
+        if self.credit.is_due(now) {
+            self.adapt_credit(now);
         }
         self.exchange.flush();
         self.workers.flush();

@@ -25,6 +25,14 @@ impl<T: Copy + Ord> Links<T> {
         Some(owner)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.by_link.len()
+    }
+
+    pub(super) fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.by_link.keys().copied()
+    }
+
     pub(super) fn owner(&self, link: LinkId) -> Option<T> {
         self.by_link.get(&link).copied()
     }

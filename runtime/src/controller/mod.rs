@@ -7,6 +7,7 @@
 mod carry;
 mod catalog;
 mod core;
+mod credit;
 mod ending;
 mod exchange;
 mod fleet;

@@ -1,7 +1,7 @@
 //! A core's links of one kind: the owner's only door to the network.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::dialect::{Dialect, name};
 use super::event::{Event, LinkEnd, LinkId, Peer};
 use super::handshake::Heard;
+use super::inbox::Inbox;
 use super::link::Link;
 use super::reader::FrameReader;
 use super::settings::Settings;
@@ -33,7 +34,9 @@ pub(super) struct Shared<D: Dialect> {
     pub(super) notify: Notify,
     /// Links with something to flush.
     pub(super) dirty: RefCell<Vec<Rc<Link<D>>>>,
-    inbox: RefCell<VecDeque<Event<D::Hear>>>,
+    pub(super) inbox: Inbox<Event<D::Hear>>,
+    /// The shortest time that a frame took to us since somebody asked.
+    delay: Cell<Option<Span>>,
     links: RefCell<BTreeMap<LinkId, Rc<Link<D>>>>,
     /// The task of every link; a link that has ended leaves its finished task until its owner
     /// hears of it.
@@ -48,7 +51,12 @@ pub(super) struct Shared<D: Dialect> {
 impl<D: Dialect> Shared<D> {
     /// Puts an event into the owner's inbox; the caller notifies.
     pub(super) fn tell(&self, event: Event<D::Hear>) {
-        self.inbox.borrow_mut().push_back(event);
+        self.inbox.push(event);
+    }
+
+    /// A frame with messages took so long from its sender's memory to ours.
+    pub(super) fn delayed(&self, delay: Span) {
+        self.delay.set(Some(self.delay.get().map_or(delay, |least| least.min(delay))));
     }
 }
 
@@ -56,11 +64,12 @@ impl<D: Dialect> Hub<D> {
     /// A hub without links. `notify` is rung when there is an event; it may serve many hubs.
     pub fn new(notify: Notify, settings: Settings) -> Self {
         Self(Rc::new(Shared {
+            inbox: Inbox::new(settings.inbox_events),
+            delay: Cell::default(),
             settings,
             counters: Counters::default(),
             notify,
             dirty: RefCell::default(),
-            inbox: RefCell::default(),
             links: RefCell::default(),
             tasks: RefCell::default(),
             stillborn: RefCell::default(),
@@ -71,7 +80,7 @@ impl<D: Dialect> Hub<D> {
 
     /// The next event, if there is one.
     pub fn next(&self) -> Option<Event<D::Hear>> {
-        let event = self.0.inbox.borrow_mut().pop_front()?;
+        let event = self.0.inbox.pop()?;
         if let Event::Down { link, .. } = &event {
             self.0.tasks.borrow_mut().remove(link);
         }
@@ -109,6 +118,13 @@ impl<D: Dialect> Hub<D> {
     /// [`Settings::outbox_bytes`] or [`Settings::bulk_bytes`] and end the link.
     pub fn backlog(&self, link: LinkId) -> Option<u64> {
         self.link(link).map(|link| link.backlog())
+    }
+
+    /// The shortest time that a frame with messages took from its sender's memory to ours since the
+    /// last call; `None` if there was no such frame. If even the shortest is long, this core does not
+    /// keep up with its peers.
+    pub fn take_delay(&self) -> Option<Span> {
+        self.0.delay.take()
     }
 
     /// What is known of the peer's clock.

@@ -205,6 +205,7 @@ impl<D: Dialect> Link<D> {
             self.shared.counters.add_received(reader.take_count(), 0);
             self.shared.notify.notify();
             rt::yield_if_due().await;
+            self.shared.inbox.room().await;
         }
         Ok(())
     }
@@ -234,6 +235,7 @@ impl<D: Dialect> Link<D> {
         let Some(offset) = self.skew.borrow().offset().filter(|_| self.up.get()) else {
             return Err(LinkEnd::Protocol("a message before the clocks agreed"));
         };
+        self.shared.delayed(now.since(frame.preamble.sent.into_local(offset)));
         let settings = &self.shared.settings;
         let until = now + settings.pairing;
         let sequence = frame.preamble.sequence;

@@ -86,6 +86,7 @@ mod door;
 mod event;
 mod handshake;
 mod hub;
+mod inbox;
 mod link;
 mod meeting;
 mod outbox;

@@ -19,6 +19,10 @@ pub struct Settings {
     /// After so much silence from a peer, the link is given up. Several pings long: too short and a
     /// busy peer is lost, too long and its requests wait.
     pub silence: Span,
+    /// Events that a hub keeps for its owner before its links stop reading: a bound of the owner's
+    /// turns. A frame's messages stay together, and may exceed it. Too low and turns do little each;
+    /// too high and what arrives behind a burst waits long.
+    pub inbox_events: usize,
     /// Bytes that may wait for one peer on its control connection, before it counts as stuck.
     pub outbox_bytes: usize,
     /// Bytes that may wait for one peer on its bulk connection, before it counts as stuck.
@@ -41,6 +45,7 @@ impl Default for Settings {
             handshake: Span::from_secs(5),
             ping: Span::from_secs(1),
             silence: Span::from_secs(5),
+            inbox_events: 512,
             outbox_bytes: 64 << 20,
             bulk_bytes: 512 << 20,
             unclaimed_bytes: 256 << 20,
@@ -62,6 +67,7 @@ impl From<&NetworkConfig> for Settings {
             handshake: network.handshake,
             ping: network.ping,
             silence: network.silence,
+            inbox_events: size(u64::from(network.max_unheard)),
             outbox_bytes: size(network.max_waiting),
             bulk_bytes: network.max_waiting_bulk,
             unclaimed_bytes: size(network.max_unclaimed),
