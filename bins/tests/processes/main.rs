@@ -20,4 +20,3 @@ mod serving;
 mod session;
 mod settings;
 mod shape;
-mod system_benches;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use clockwork_wire::{
-    ActionId, ClientId, ListedModel, LoadRequest, ModelId, ModelLoaded, ModelProfile, WorkerId,
+    ActionId, ClientId, ListedModel, LoadRequest, LoadedModel, ModelId, ModelLoaded, ModelProfile,
+    WorkerId,
 };
 
 /// A servable model.
@@ -115,8 +116,10 @@ impl Catalog {
         if self.models.len() < end {
             self.models.resize(end, Slot::Vacant);
         }
-        for slot in &mut self.models[first..end] {
+        let mut fresh = Vec::new();
+        for (at, slot) in self.models[first..end].iter_mut().enumerate() {
             if matches!(slot, Slot::Vacant) {
+                fresh.push(ModelId::from_index(first + at));
                 *slot = Slot::Known(Known {
                     name: Arc::clone(&group.name),
                     input_size: profile.input_size,
@@ -124,11 +127,9 @@ impl Catalog {
                 });
             }
         }
-        for group in self.of(group).0 {
+        for group in Group::runs(fresh.into_iter(), &group.name) {
             let at = self.groups.partition_point(|known| known.first < group.first);
-            if self.groups.get(at).is_none_or(|known| known.first != group.first) {
-                self.groups.insert(at, group);
-            }
+            self.groups.insert(at, group);
         }
     }
 
@@ -168,11 +169,18 @@ impl Catalog {
         self.groups.splice(begin..begin, rest);
     }
 
-    /// Takes over a model that a worker had before we came.
-    pub(super) fn adopt(&mut self, id: ModelId, profile: &ModelProfile) {
-        if self.model(id).is_none() {
+    /// Takes over models that a worker had before we came, in as few groups as can be.
+    pub(super) fn adopt(&mut self, models: &[LoadedModel]) {
+        let vacant = |id: ModelId| matches!(self.models.get(id.index()), None | Some(Slot::Vacant));
+        let found: Vec<_> = models.iter().filter(|loaded| vacant(loaded.model)).collect();
+        let follows = |one: &&LoadedModel, next: &&LoadedModel| {
+            next.model.index() == one.model.index() + 1 && Arc::ptr_eq(&one.profile, &next.profile)
+        };
+        for run in found.chunk_by(follows).flat_map(|run| run.chunks(COPIES)) {
+            let LoadedModel { model: first, profile } = run[0];
+            let copies = u32::try_from(run.len()).expect("an order names at most COPIES_MAX");
             let name = profile.name.as_str().into();
-            self.add(&Group { first: id, copies: 1, name }, profile);
+            self.add(&Group { first: *first, copies, name }, profile);
         }
     }
 
@@ -223,8 +231,12 @@ impl Catalog {
     }
 }
 
+/// The most copies that one order may name, [`COPIES_MAX`](clockwork_wire::codec::COPIES_MAX).
+const COPIES: usize = 65_536;
+
 #[cfg(test)]
 mod tests {
+    use clockwork_wire::codec::COPIES_MAX;
     use clockwork_wire::{Pages, Span};
 
     use super::*;
@@ -247,6 +259,24 @@ mod tests {
 
     fn ranges(groups: &[Group]) -> Vec<(u32, u32)> {
         groups.iter().map(|group| (group.first.get(), group.copies)).collect()
+    }
+
+    fn loaded(ids: std::ops::Range<u32>, profile: &Arc<ModelProfile>) -> Vec<LoadedModel> {
+        let loaded = |id| LoadedModel { model: ModelId::new(id), profile: Arc::clone(profile) };
+        ids.map(loaded).collect()
+    }
+
+    #[test]
+    fn what_a_worker_had_is_taken_over_in_few_groups() {
+        let mut catalog = Catalog::default();
+        catalog.add(&group(3, 2), &profile());
+        let (one, other) = (Arc::new(profile()), Arc::new(profile()));
+        let models = [loaded(0..9, &one), loaded(9..100_000, &other)].concat();
+        catalog.adopt(&models);
+        catalog.adopt(&models);
+        let rest = (9 + COPIES_MAX, 100_000 - 9 - COPIES_MAX);
+        assert_eq!(ranges(catalog.groups()), [(0, 3), (3, 2), (5, 4), (9, COPIES_MAX), rest]);
+        assert_eq!(usize::try_from(COPIES_MAX), Ok(COPIES));
     }
 
     #[test]
@@ -279,7 +309,7 @@ mod tests {
         catalog.add(&group(0, 4), &profile());
         assert_eq!(catalog.remove(ModelId::new(1), 2), Ok(()));
         catalog.add(&group(0, 4), &profile());
-        catalog.adopt(ModelId::new(2), &profile());
+        catalog.adopt(&loaded(2..3, &profile().into()));
         assert_eq!(ranges(catalog.groups()), [(0, 1), (3, 1)]);
         let (known, gone) = catalog.of(&group(0, 4));
         assert_eq!((ranges(&known), ranges(&gone)), (vec![(0, 1), (3, 1)], vec![(1, 2)]));

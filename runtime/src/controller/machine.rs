@@ -255,9 +255,7 @@ impl Controller {
     fn state(&mut self, now: Nanos, worker: WorkerId, mut state: WorkerState) {
         let gone = state.models.extract_if(.., |loaded| self.catalog.is_gone(loaded.model));
         let gone = Group::runs(gone.map(|loaded| loaded.model), &Arc::default());
-        for loaded in &state.models {
-            self.catalog.adopt(loaded.model, &loaded.profile);
-        }
+        self.catalog.adopt(&state.models);
         let has: BTreeSet<ModelId> = state.models.iter().map(|loaded| loaded.model).collect();
         let lacks = |group: &&Group| !has.contains(&group.first);
         let missing: Vec<Group> = self.catalog.groups().iter().filter(lacks).cloned().collect();

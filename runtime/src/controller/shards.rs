@@ -210,9 +210,7 @@ impl Controller {
         devices: &[(ShardIndex, DeviceState)],
         models: &[LoadedModel],
     ) {
-        for loaded in models {
-            self.catalog.adopt(loaded.model, &loaded.profile);
-        }
+        self.catalog.adopt(models);
         let Some(member) = &mut self.member else { return };
         let ours = devices.iter().filter(|(shard, _)| *shard == member.shard);
         let devices: Vec<_> = ours.map(|(_, device)| device.clone()).collect();

@@ -1,6 +1,7 @@
 //! The controller's machines with workers that are real but for their devices and links, in virtual
 //! time.
 
+mod adopting;
 mod unloading;
 
 use std::collections::BTreeMap;
@@ -85,27 +86,30 @@ fn serving(shards: usize, workers: usize, copies: u32) -> World {
     world
 }
 
+/// The machines of a controller's start.
+fn machines(epoch: u32, shards: usize, workers: usize) -> Vec<Controller> {
+    let options = |shard| Options {
+        scheduler: SchedulerConfig {
+            kind: SchedulerKind::Clockwork,
+            default_slo: Span::from_secs(10),
+            ..SchedulerConfig::default()
+        },
+        controller: ControllerConfig::default(),
+        workers,
+        epoch,
+        credits: Credits::UNLIMITED,
+        shard,
+        shards,
+        records: true,
+    };
+    ShardIndex::all(shards).map(|shard| Controller::new(options(shard))).collect()
+}
+
 impl World {
     fn new(shards: usize, workers: usize) -> Self {
-        let options = |shard| Options {
-            scheduler: SchedulerConfig {
-                kind: SchedulerKind::Clockwork,
-                default_slo: Span::from_secs(10),
-                ..SchedulerConfig::default()
-            },
-            controller: ControllerConfig::default(),
-            workers,
-            epoch: 1,
-            credits: Credits::UNLIMITED,
-            shard,
-            shards,
-            records: true,
-        };
         let mut world = Self {
             now: Nanos::new(1_000_000_000),
-            machines: ShardIndex::all(shards)
-                .map(|shard| Controller::new(options(shard)))
-                .collect(),
+            machines: machines(1, shards, workers),
             workers: (0..workers).map(|_| Process::new()).collect(),
             asked: 0,
             inferred: BTreeMap::new(),
@@ -113,12 +117,26 @@ impl World {
             loaded: BTreeMap::new(),
             listed: Vec::new(),
         };
-        world.machines.iter_mut().for_each(|m| m.handle(world.now, Input::ClientUp(CLIENT)));
-        for worker in 0..workers {
-            world.give(0, Input::WorkerUp(WorkerId::from_index(worker)));
-        }
-        world.run();
+        world.begin();
         world
+    }
+
+    /// The client and the workers come to the machines.
+    fn begin(&mut self) {
+        self.machines.iter_mut().for_each(|m| m.handle(self.now, Input::ClientUp(CLIENT)));
+        for worker in 0..self.workers.len() {
+            self.give(0, Input::WorkerUp(WorkerId::from_index(worker)));
+        }
+        self.run();
+    }
+
+    /// A controller is started anew.
+    fn restart(&mut self) {
+        self.machines = machines(2, self.machines.len(), self.workers.len());
+        for process in &mut self.workers {
+            process.worker.handle(self.now, Order::NewController);
+        }
+        self.begin();
     }
 
     fn give(&mut self, shard: usize, input: Input) {
