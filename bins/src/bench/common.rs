@@ -11,9 +11,9 @@ use crate::process::say;
 /// Options of every bench.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
-    /// Seconds per measurement
-    #[arg(long, default_value_t = 2.0)]
-    pub(super) seconds: f64,
+    /// Seconds per measurement [default: 2 in one process, 4 with several]
+    #[arg(long)]
+    seconds: Option<f64>,
     /// Measurements per figure; the median and the spread are reported
     #[arg(long, default_value_t = 3)]
     pub(super) repeats: usize,
@@ -31,13 +31,18 @@ impl Common {
     /// # Errors
     /// If there is nothing to measure.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        if !(self.seconds > 0.0 && self.seconds.is_finite()) {
+        if !self.seconds.is_none_or(|seconds| seconds > 0.0 && seconds.is_finite()) {
             return Err(Failure::usage("--seconds must be above 0"));
         }
         if self.repeats == 0 {
             return Err(Failure::usage("--repeats must be at least 1"));
         }
         Ok(())
+    }
+
+    /// Seconds per measurement, unless it is said how many.
+    pub(super) fn seconds_or(&self, usual: f64) -> f64 {
+        self.seconds.unwrap_or(usual)
     }
 
     /// Prints the table, writes the files and ends with the summary line of `headline` metrics.

@@ -3,13 +3,16 @@
 //! Every bench prints a table, writes a typed `Report` where `--json` says, and
 //! ends with one line of `key=value` pairs.
 
+mod capacity;
 mod common;
 mod compare;
 mod instructions;
 mod machine;
 mod plot;
+mod probe;
 mod report;
 mod scheduler;
+mod system;
 mod wire;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +34,8 @@ enum Bench {
     Instructions(instructions::Arguments),
     /// Nanoseconds per message and frame, into bytes and out of them
     Wire(wire::Arguments),
+    /// The highest rate with 99.9 % in the SLO, over real processes on this machine
+    Capacity(Box<capacity::Arguments>),
     /// Two reports side by side, as ratios
     Compare(compare::Arguments),
 }
@@ -44,6 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Bench::Scheduler(arguments) => scheduler::run(arguments),
         Bench::Instructions(arguments) => instructions::run(arguments),
         Bench::Wire(arguments) => wire::run(arguments),
+        Bench::Capacity(arguments) => capacity::run(arguments),
         Bench::Compare(arguments) => compare::run(arguments),
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use super::machine::{self, Machine};
+use super::probe::Probe;
 
 /// The result of one run of a bench.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub(super) struct Report {
     pub(super) repeats: usize,
     /// What was measured, in the order in which it was.
     pub(super) rows: Vec<Row>,
+    /// Every load that was put on a system for it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) probes: Vec<Probe>,
 }
 
 /// The metrics of one configuration.
@@ -73,6 +77,7 @@ impl Report {
             date: machine::date(),
             repeats,
             rows: Vec::new(),
+            probes: Vec::new(),
         }
     }
 

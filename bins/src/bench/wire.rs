@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     });
     let cases: Vec<Case> = cases.collect();
     // Two directions of four kinds of messages, and a body.
-    let each = arguments.common.seconds / f64::from(u32::try_from(cases.len() * 9)?.max(1));
+    let each = arguments.common.seconds_or(2.0) / f64::from(u32::try_from(cases.len() * 9)?.max(1));
     for case in &cases {
         report.push(case.row(arguments.common.repeats, each)?);
     }

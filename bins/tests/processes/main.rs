@@ -20,3 +20,4 @@ mod serving;
 mod session;
 mod settings;
 mod shape;
+mod system_benches;

@@ -18,8 +18,12 @@ pub struct Report {
     pub seconds: f64,
     /// How long requests were submitted before that.
     pub warmup_seconds: f64,
+    /// From when on it was measured, in Unix nanoseconds: the end of the warm-up.
+    pub measured_from: u64,
     /// Requests submitted.
     pub requests: u64,
+    /// Requests answered within their deadline.
+    pub in_time: u64,
     /// Requests without an answer by the end.
     pub unanswered: u64,
     /// Of the requests, those that were never sent: the controller's credits were used up, or it was
@@ -177,6 +181,8 @@ mod tests {
     fn the_json_has_the_keys_that_scripts_read() {
         let json = serde_json::to_value(Report::default()).unwrap();
         for key in [
+            "measured_from",
+            "in_time",
             "offered_rps",
             "goodput_rps",
             "in_slo",

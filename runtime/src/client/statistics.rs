@@ -129,7 +129,9 @@ impl Statistics {
         Report {
             seconds: length.as_secs_f64(),
             warmup_seconds: self.measured_from.min(end).since(self.begin).as_secs_f64(),
+            measured_from: self.measured_from.get(),
             requests: self.submitted,
+            in_time: ok,
             unanswered: self.submitted - self.answered.total(),
             refused_locally: self.refused_locally,
             lost: self.lost,

@@ -69,7 +69,7 @@ pub(super) fn cell(mut setup: Setup, arguments: &Arguments) -> Measured {
         clock_ns: clock_overhead(),
         ..Measured::default()
     };
-    let seconds = arguments.common.seconds;
+    let seconds = arguments.common.seconds_or(2.0);
     for repeat in 0..arguments.common.repeats {
         let seed = 1 + u64::try_from(repeat).expect("repeats are few");
         let shards = parallel(&setup, arguments.shards, seconds, seed);

@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     report.parameter("kind", &configuration(arguments, cells[0])?.kind);
     report.parameter("shards", &arguments.shards);
     report.parameter("load", &arguments.load);
-    report.parameter("seconds", &arguments.common.seconds);
+    report.parameter("seconds", &arguments.common.seconds_or(2.0));
     for cell in cells {
         let setup = Setup { cell, config: configuration(arguments, cell)?, load: arguments.load };
         let measured = measure::cell(setup, arguments);
