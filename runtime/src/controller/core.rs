@@ -253,7 +253,11 @@ impl Core {
         while let Some(event) = self.workers.next() {
             self.worker_event(now, event);
         }
-        while let Some(event) = self.clients.next() {
+        // While another core does not take what crosses, requests wait in their clients' sockets, which
+        // the clients notice, and not in between, which nobody does.
+        while self.exchange.is_flushed()
+            && let Some(event) = self.clients.next()
+        {
             self.client_event(now, event);
         }
     }

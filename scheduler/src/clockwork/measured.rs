@@ -49,10 +49,15 @@ impl Tail {
     pub(super) fn insert(&mut self, sample: Span) {
         let part = self.value / PARTS + FLOOR;
         if sample.as_f64() > self.value {
-            self.value += 99.0 * part;
+            self.value = (self.value + 99.0 * part).min(sample.as_f64());
         } else {
             self.value = (self.value - part).max(0.0);
         }
+    }
+
+    /// Counts for half: what it says has not been seen for a while.
+    pub(super) fn halve(&mut self) {
+        self.value /= 2.0;
     }
 
     /// The percentile.

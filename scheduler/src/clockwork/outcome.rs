@@ -90,7 +90,7 @@ impl Clockwork {
         if let Some(size) = kind.sizes.iter_mut().find(|size| size.batch == batch) {
             size.exec.insert(measured);
         }
-        self.pace.completed(self.now - flight.end());
+        self.pace.completed(self.now, self.now - flight.end());
         if flight.first {
             self.pace.delivered(result.exec.begin - flight.sent);
         }

@@ -15,6 +15,8 @@ pub(super) struct Pace {
     /// Factor on expected waits, such that nearly all that is admitted is in time.
     caution: f64,
     refused: Nanos,
+    /// When something was measured, or given up as outdated.
+    heard: Nanos,
 }
 
 impl Pace {
@@ -25,6 +27,7 @@ impl Pace {
             lateness: Tail::new(guess),
             caution: 1.0,
             refused: Nanos::ZERO,
+            heard: Nanos::ZERO,
         }
     }
 
@@ -49,13 +52,21 @@ impl Pace {
     }
 
     /// A result came so much later than the expected end of its action.
-    pub(super) fn completed(&mut self, late: Span) {
+    pub(super) fn completed(&mut self, now: Nanos, late: Span) {
+        self.heard = now;
         self.lateness.insert(late);
     }
 
-    /// A request has been refused.
+    /// A request has been refused. If that leaves nothing from which anything could be learned, what was
+    /// learned in worse times is forgotten by halves; else it would hold for ever.
     pub(super) fn refused(&mut self, now: Nanos) {
         self.refused = now;
+        if now - self.heard >= MEMORY {
+            self.heard = now;
+            self.delivery.halve();
+            self.lateness.halve();
+            self.caution = 1.0;
+        }
     }
 
     /// An admitted request has been answered. While requests are refused, caution follows what
@@ -77,3 +88,25 @@ const CAUTION_LEAST: f64 = 0.5;
 const CAUTION_MOST: f64 = 4.0;
 /// For how long a refusal means that there is more than can be done.
 const MEMORY: Span = Span::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_every_request_look_hopeless_is_forgotten() {
+        let mut pace = Pace::new(Span::from_millis(1));
+        let mut now = Nanos::ZERO;
+        for _ in 0..1_000 {
+            pace.delivered(Span::from_secs(1));
+            pace.completed(now, Span::from_secs(1));
+            pace.answered(now, false);
+        }
+        assert_eq!((pace.delivery(), pace.margin()), (Span::from_secs(1), Span::from_secs(1)));
+        for _ in 0..1_000 {
+            now = now + Span::from_millis(1);
+            pace.refused(now);
+        }
+        assert!(pace.delivery() < Span::from_millis(2) && pace.caution() <= 1.0, "{pace:?}");
+    }
+}
