@@ -104,7 +104,7 @@ mod tests {
         }
         assert_eq!((pace.delivery(), pace.margin()), (Span::from_secs(1), Span::from_secs(1)));
         for _ in 0..1_000 {
-            now = now + Span::from_millis(1);
+            now += Span::from_millis(1);
             pace.refused(now);
         }
         assert!(pace.delivery() < Span::from_millis(2) && pace.caution() <= 1.0, "{pace:?}");
