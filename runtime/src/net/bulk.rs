@@ -109,10 +109,17 @@ impl Source for BulkOutbox {
             if self.waiting.borrow().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            self.begin(clock::now(), &mut under_way);
+            let now = clock::now();
+            while under_way.len() < TOGETHER && !self.waiting.borrow().is_empty() {
+                self.begin(now, &mut under_way);
+            }
         }
     }
 }
+
+/// Parcels are begun together, for one write, up to so many bytes: what has begun does not give way to
+/// what is more urgent.
+const TOGETHER: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -159,7 +159,7 @@ impl<D: Dialect> Link<D> {
 
     /// The last of the peer's frames of which every message was handed on.
     pub(super) fn applied(&self) -> u32 {
-        let waiting = self.pairing.borrow().oldest_sequence();
+        let waiting = self.pairing.borrow_mut().oldest_sequence();
         waiting.map_or_else(|| self.heard.get(), |sequence| sequence.wrapping_sub(1))
     }
 

@@ -1,6 +1,6 @@
 //! Brings messages of the control connection and bodies of the bulk connection together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use clockwork_wire::codec::BodyId;
 use clockwork_wire::{Nanos, Payload};
@@ -10,6 +10,8 @@ use clockwork_wire::{Nanos, Payload};
 #[derive(Debug)]
 pub(super) struct Pairing<T> {
     messages: HashMap<BodyId, Waiting<T>>,
+    /// The messages in the order in which they came, and some that wait no longer.
+    order: VecDeque<(u32, BodyId)>,
     bodies: HashMap<BodyId, Unclaimed>,
     unclaimed_bytes: usize,
 }
@@ -30,7 +32,12 @@ struct Unclaimed {
 
 impl<T> Pairing<T> {
     pub(super) fn new() -> Self {
-        Self { messages: HashMap::new(), bodies: HashMap::new(), unclaimed_bytes: 0 }
+        Self {
+            messages: HashMap::new(),
+            order: VecDeque::new(),
+            bodies: HashMap::new(),
+            unclaimed_bytes: 0,
+        }
     }
 
     /// A message whose body travels apart. Gives both if the body is here, else keeps the message
@@ -47,6 +54,7 @@ impl<T> Pairing<T> {
             return Some((message, unclaimed.body));
         }
         self.messages.insert(key, Waiting { message, sequence, until });
+        self.order.push_back((sequence, key));
         None
     }
 
@@ -76,8 +84,14 @@ impl<T> Pairing<T> {
     }
 
     /// The oldest frame with a message that still waits.
-    pub(super) fn oldest_sequence(&self) -> Option<u32> {
-        self.messages.values().map(|w| w.sequence).min()
+    pub(super) fn oldest_sequence(&mut self) -> Option<u32> {
+        while let Some((sequence, key)) = self.order.front() {
+            if self.messages.get(key).is_some_and(|waiting| waiting.sequence == *sequence) {
+                return Some(*sequence);
+            }
+            self.order.pop_front();
+        }
+        None
     }
 
     /// Discards bodies whose time is over and gives the messages whose bodies did not come in
