@@ -99,7 +99,8 @@ impl Span {
         reason = "float to integer casts saturate, which is what is wanted"
     )]
     pub fn from_f64(ns: f64) -> Self {
-        Self(ns.round() as u64)
+        // Not `round`, which is a call of the mathematics library.
+        Self((ns + 0.5) as u64)
     }
 
     /// Nanoseconds.
