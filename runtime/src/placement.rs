@@ -26,7 +26,7 @@ pub fn place(cores: usize) -> Placement {
 /// mask of its own: every one takes the first CPU of its mask.
 pub fn single(name: &str, config: &CoresConfig) -> rt::Options {
     let pin = if config.pin { place(1).cpus[0] } else { None };
-    rt::Options { pin, spin: config.spin, ..rt::Options::named(name) }
+    rt::Options { pin, spin: config.spin, tick: tick(config), ..rt::Options::named(name) }
 }
 
 /// How each of the `cores` cores of a process is to run. Too few CPUs are a line in the log.
@@ -43,9 +43,15 @@ pub fn several(name: &str, cores: usize, config: &CoresConfig) -> Vec<rt::Option
     let one = |(number, cpu)| rt::Options {
         pin: pin(cpu),
         spin,
+        tick: tick(config),
         ..rt::Options::named(&format!("{name}-{number}"))
     };
     cpus.into_iter().enumerate().map(one).collect()
+}
+
+/// The longest interval between the turns of a busy core. One that spins is to be punctual above all.
+pub fn tick(config: &CoresConfig) -> Span {
+    if config.spin.is_zero() { config.tick } else { Span::ZERO }
 }
 
 /// The CPUs that this process may use (its affinity mask), in rising order.

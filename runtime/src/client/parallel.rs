@@ -35,6 +35,7 @@ pub(super) fn run(
         let core = rt::Options {
             pin: cpu.filter(|_| cores.pin),
             spin: cores.spin,
+            tick: placement::tick(cores),
             ..rt::Options::named(&format!("client-{index}"))
         };
         let (start, say) = (Arc::clone(&start), say.clone());

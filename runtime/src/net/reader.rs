@@ -6,7 +6,7 @@ use bytes::Bytes;
 use clockwork_wire::codec::{DecodeError, FrameKind, Limits, PREAMBLE_BYTES, Preamble};
 
 use super::slab::Slab;
-use crate::rt::Stream;
+use crate::rt::{self, Stream};
 
 /// Why a connection cannot be read any further.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +48,14 @@ pub(super) struct FrameReader {
     slab_len: usize,
     /// Bytes read since [`FrameReader::take_count`].
     count: usize,
+    /// Whether the last read took all that was there.
+    drained: bool,
 }
 
 impl FrameReader {
     pub(super) fn new(stream: Stream, limits: Limits) -> Self {
         let slab = Slab::take(SLAB_FIRST);
-        Self { stream, limits, slab, filled: 0, slab_len: SLAB_FIRST, count: 0 }
+        Self { stream, limits, slab, filled: 0, slab_len: SLAB_FIRST, count: 0, drained: false }
     }
 
     /// Goes on where another reader of the same stream ended.
@@ -174,7 +176,7 @@ impl FrameReader {
     async fn fill(&mut self, need: usize) -> Result<bool, ReadError> {
         let room = &mut self.slab.bytes_mut()[self.filled..];
         let most = room.len();
-        let n = match self.stream.read(room).await {
+        let n = match read(&self.stream, room, self.drained).await {
             // A process that ends with something unread resets its connections: it has left.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
             read => read?,
@@ -186,10 +188,24 @@ impl FrameReader {
             // More is there than fits: a busy peer is read in larger pieces.
             self.slab_len = (self.slab_len * 2).min(SLAB_LAST);
         }
+        self.drained = n < most;
         self.filled += n;
         self.count += n;
         Ok(n > 0)
     }
+}
+
+/// Reads what is there; if that is nothing, as after a read that `drained` the connection, from the
+/// core's next turn on.
+async fn read(stream: &Stream, room: &mut [u8], drained: bool) -> io::Result<usize> {
+    if !drained {
+        match stream.try_read(room) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+    }
+    rt::until_turn().await;
+    stream.read(room).await
 }
 
 /// What the buffered bytes begin with.
@@ -212,5 +228,6 @@ const SLAB_FIRST: usize = 64 << 10;
 const SLAB_LAST: usize = 1 << 20;
 /// With less room than this, what is left of a slab is not worth a read.
 const READ_LEAST: usize = 16 << 10;
-/// A body above this is read into its own memory; below, one copy is cheaper than another read.
-const LARGE: usize = 16 << 10;
+/// A body above this is read into its own memory; below, another read costs more than moving what a
+/// slab has of it, when it is used up, to the next.
+const LARGE: usize = 128 << 10;

@@ -10,6 +10,7 @@ use clockwork_wire::Span;
 use glommio::timer::Timer;
 use glommio::{LocalExecutorBuilder, Placement};
 
+use super::pace;
 use crate::clock;
 
 /// How a core is to run.
@@ -25,11 +26,14 @@ pub struct Options {
     /// How long before a due time a [`TurnBell`](super::TurnBell) of this core stops sleeping and
     /// spins, which makes it punctual to a microsecond; zero, the default, never spins.
     pub spin: Span,
+    /// The longest that a busy core lets events gather between two turns; zero, the default, reacts to
+    /// each at once.
+    pub tick: Span,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "core".into(), pin: None, ring_depth: 128, spin: Span::ZERO }
+        Self { name: "core".into(), pin: None, ring_depth: 128, spin: Span::ZERO, tick: Span::ZERO }
     }
 }
 
@@ -87,6 +91,7 @@ pub fn run<T>(options: &Options, future: impl Future<Output = T>) -> Result<T, E
         .make()
         .map_err(|e| ExecutorError::Start { name: options.name.clone(), reason: e.to_string() })?;
     SPIN.set(options.spin);
+    pace::limit(options.tick);
     Ok(executor.run(async move {
         // The library's first timer of a process fires tens of milliseconds late.
         Timer::new(Duration::from_micros(1)).await;

@@ -151,6 +151,16 @@ impl Inner {
         let sent = unsafe { libc::sendmsg(fd, &raw const message, SEND_FLAGS) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
+
+    /// Takes what is there, without waiting.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let fd = self.stream.borrow().as_raw_fd();
+        let place = buffer.as_mut_ptr().cast();
+        // SAFETY: the descriptor is open as long as the stream is, and the kernel writes at most
+        // `buffer.len()` bytes to the buffer, which is borrowed for the time of the call.
+        let received = unsafe { libc::recv(fd, place, buffer.len(), libc::MSG_DONTWAIT) };
+        usize::try_from(received).map_err(|_| io::Error::last_os_error())
+    }
 }
 
 /// Neither wait nor signal.
@@ -202,9 +212,25 @@ impl Stream {
     /// Reads what is there, at most `buffer`; 0 means that the peer has closed.
     ///
     /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if there is nothing, or if the connection broke.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(buffer)
+    }
+
+    /// Reads what is there, at most `buffer`; 0 means that the peer has closed. Waits for it.
+    ///
+    /// # Errors
     /// If the connection broke.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| Pin::new(&mut *self.0.stream.borrow_mut()).poll_read(cx, buffer)).await
+        poll_fn(|cx| match self.0.receive(buffer) {
+            // The library's own read is refused likewise, and knows how to wait. While reads succeed it
+            // is not asked: it would have the kernel report what comes next, and that wakes the core.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(&mut *self.0.stream.borrow_mut()).poll_read(cx, buffer)
+            }
+            received => Poll::Ready(received),
+        })
+        .await
     }
 
     /// Fills `buffer`.

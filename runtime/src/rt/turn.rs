@@ -10,6 +10,7 @@ use clockwork_wire::Nanos;
 
 use super::executor::spin;
 use super::guard::Guard;
+use super::pace;
 use super::{Doorbell, Notify, spin_until};
 
 /// Wakes a core's turn task: something arrived on this core, another thread has something, or a
@@ -49,8 +50,10 @@ impl TurnBell {
 
     /// Waits until somebody asks for a turn or `until` has come, whichever is first. With `None`
     /// no time ends it. Takes every notification made so far. Spins at the end if the core was
-    /// started so ([`Options::spin`](super::Options::spin)).
+    /// started so ([`Options::spin`](super::Options::spin)). On a busy core at least an interval passes
+    /// between two turns ([`Options::tick`](super::Options::tick)).
     pub async fn wait(&self, until: Option<Nanos>) {
+        pace::interval().await;
         let mut timer = pin!(spin_until(until.unwrap_or(Nanos::MAX), spin()));
         let mut woken = false;
         poll_fn(|cx| {
@@ -63,7 +66,8 @@ impl TurnBell {
             drop(guard);
             let local = self.local.poll_wait(cx).is_ready();
             let foreign = self.foreign.poll_wait(cx).is_ready();
-            if local || foreign { Poll::Ready(()) } else { timer.as_mut().poll(cx) }
+            let wanted = pace::is_wanted(cx);
+            if local || foreign || wanted { Poll::Ready(()) } else { timer.as_mut().poll(cx) }
         })
         .await;
     }

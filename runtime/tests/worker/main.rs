@@ -188,6 +188,9 @@ fn a_second_controller_is_refused_with_the_holders_address_and_let_in_afterwards
     let served = Served::start();
     on_core(async move {
         let first = Controller::dial(served.address, 1).await.unwrap();
+        // Once it answers, the worker knows whose it is.
+        first.say(Command::Query(id(8)));
+        assert!(matches!(first.hear().await, Report::State { query, .. } if query == id(8)));
         let refused = Controller::dial(served.address, 2).await.unwrap_err();
         assert!(matches!(refused, HandshakeError::Refused { .. }), "{refused}");
         let text = refused.to_string();
