@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::device::{Copy, Stage};
 use super::evict::Victims;
 use super::least::NEVER;
-use super::model::Place;
+use super::model::{Patience, Place};
 use super::{Clockwork, Plan, RECHECK};
 
 /// A device that could take a copy.
@@ -28,7 +28,7 @@ impl Clockwork {
 
     /// Notes how much work a model has that its copies cannot do.
     pub(super) fn want_copy(&mut self, id: ModelId, work: Span) {
-        if self.models[id.index()].patience > self.now && !self.is_cold(id) {
+        if self.models[id.index()].patience.holds(self.now) && !self.is_cold(id) {
             return;
         }
         let unmet = self.unmet(id) + work;
@@ -67,7 +67,7 @@ impl Clockwork {
             if self.is_cold(id) {
                 put_off.push((at, key));
             } else {
-                self.models[at].patience = self.now + PATIENCE;
+                self.models[at].patience.fail(self.now);
             }
             if put_off.len() == PUT_OFF_MOST {
                 break;
@@ -96,13 +96,17 @@ impl Clockwork {
         let urgent = model.copies.is_empty() && !model.queue.is_empty();
         let limit = self.limit(id);
         let mut sites: SmallVec<[Site; SAMPLE]> = SmallVec::new();
-        for device in self.loaders.around(self.rotor) {
+        // Requests that nobody else serves are worth a look at every device.
+        let looked_at = if urgent { usize::MAX } else { SAMPLE };
+        let mut next = self.rotor;
+        for device in self.loaders.around(self.rotor).take(looked_at) {
+            next = device + 1;
+            sites.extend(self.site(id, device).filter(|site| site.end < limit));
             if sites.len() == SAMPLE {
                 break;
             }
-            sites.extend(self.site(id, device).filter(|site| site.end < limit));
         }
-        self.rotor = sites.last().map_or(0, |site| site.device + 1);
+        self.rotor = next;
         sites.sort_unstable();
         let interval = model.arrivals.interval();
         let victims = if urgent { Victims::Any } else { Victims::Rarer(interval) };
@@ -155,6 +159,7 @@ impl Clockwork {
         }
         let expected = self.kinds[site.kind].load.value();
         let model = &mut self.models[id.index()];
+        model.patience = Patience::default();
         let interval = model.arrivals.interval();
         let device = &mut self.devices[site.device];
         let slot = device.insert(Copy {
@@ -231,8 +236,6 @@ impl Clockwork {
     }
 }
 
-/// How long a model for which another copy is of no use is not looked at again.
-const PATIENCE: Span = Span::from_millis(10);
 /// How many LOADs a copy engine is given at once.
 const LOADS: usize = 2;
 /// How many devices are compared for a copy.

@@ -28,7 +28,7 @@ pub(super) struct Model {
     /// The answer while no worker serves it, other than that there is no such model.
     pub absent: Option<Status>,
     /// Not before this is it looked at whether another copy would be of use.
-    pub patience: Nanos,
+    pub patience: Patience,
     /// Whether requests wait and no device has a copy.
     pub cold: bool,
     /// Whether it is among the models that a device has to be found for in this turn.
@@ -72,6 +72,26 @@ impl Model {
     }
 }
 
+/// Not to look too often for what was not there the last time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Patience {
+    until: Nanos,
+    last: Span,
+}
+
+impl Patience {
+    /// Whether it is too early to look again.
+    pub(super) fn holds(self, now: Nanos) -> bool {
+        now < self.until
+    }
+
+    /// It was in vain: the next wait is twice as long.
+    pub(super) fn fail(&mut self, now: Nanos) {
+        self.last = (self.last + self.last).max(PATIENCE_LEAST).min(PATIENCE_MOST);
+        self.until = now + self.last;
+    }
+}
+
 /// The mean time between requests, over about the last eight.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Arrivals {
@@ -96,6 +116,9 @@ impl Arrivals {
         self.interval
     }
 }
+
+const PATIENCE_LEAST: Span = Span::from_millis(5);
+const PATIENCE_MOST: Span = Span::from_millis(320);
 
 /// The interval after a first request: nothing is known yet.
 const RARE: Span = Span::from_secs(1);
