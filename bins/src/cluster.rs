@@ -68,7 +68,7 @@ impl Cluster {
         let (cpu, cpu_at) = Process::start("cpu worker", &real, &[], dir)?;
         let workers = format!("127.0.0.1:{},127.0.0.1:{}", cpu_at.port(), emulated.port());
         let port = plan.port.to_string();
-        let controller = ["controller", "INFER5", &workers, "--port", &port];
+        let controller = ["controller", "CLOCKWORK", &workers, "--port", &port];
         let logs = [("CLOCKWORK_LOG_DIR", dir.as_path())];
         let (controller, at) = Process::start("controller", &controller, &logs, dir)?;
         let address = SocketAddr::from(([127, 0, 0, 1], at.port()));

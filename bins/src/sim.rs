@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use clockwork_config::SchedulerKind;
+use clockwork_simulator::policies::{self, Case};
 use clockwork_simulator::shards::{self, Row};
 use clockwork_simulator::{CLUSTERS, Options, SCENARIOS, Scenario, scenario, simulate};
 
@@ -64,6 +65,9 @@ enum Table {
     /// Goodput of 1, 2, 4, 8 and 16 shards against one scheduler, on each large cluster (or on
     /// --scenario) at 0.9, 0.95 and 1.0 of its capacity, with new homes and new weights per second
     Shards,
+    /// What each policy of the scheduler `clockwork` is worth, and what it is worth beside `infer5`: in
+    /// the SLO, refusals, cold starts and p99 by SLO and load
+    Policies,
 }
 
 /// Runs a scenario and prints its report.
@@ -75,6 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match arguments.table {
         None => single(arguments, options),
         Some(Table::Shards) => shard_table(arguments, &options),
+        Some(Table::Policies) => policy_table(arguments, &options),
     }
 }
 
@@ -114,6 +119,21 @@ fn shard_table(arguments: &Arguments, options: &Options) -> Result<(), Failure> 
             violations += row.violations().count();
             say(&row.to_string());
         }
+    }
+    judge(violations, arguments.seed, &arguments.scenario)
+}
+
+/// A table of policies; without the trace, what needs it is left out.
+fn policy_table(arguments: &Arguments, options: &Options) -> Result<(), Failure> {
+    let trace = trace::read(arguments.trace.as_deref());
+    let options = Options { trace: trace.ok(), ..options.clone() };
+    say(&policies::Row::head());
+    let mut violations = 0;
+    let chosen = |case: &Case| arguments.scenario == "random" || case.is_of(&arguments.scenario);
+    for case in Case::all(&options).filter(chosen) {
+        let row = policies::Row::of(case, arguments.seed, &options);
+        violations += row.violations().count();
+        say(&row.to_string());
     }
     judge(violations, arguments.seed, &arguments.scenario)
 }

@@ -14,7 +14,7 @@ knobs! {
     pub struct SchedulerConfig {
         /// Which scheduler decides: "clockwork", "infer5" (the published one), "infer4" (the same scheduler under its older name),
         /// "echo" (answers at once, touches no worker) or "direct" (one request, one action).
-        pub kind: SchedulerKind = SchedulerKind::Infer5,
+        pub kind: SchedulerKind = SchedulerKind::Clockwork,
         /// Whether the controller makes up inputs for requests that carry none; otherwise the
         /// worker does.
         pub generate_inputs: bool = false,
@@ -72,6 +72,14 @@ knobs! {
         /// comes. false: it waits until its deadline, for a luck that seldom comes. true: a wrong
         /// estimate may refuse what could have been served.
         pub early_refusal: bool = true,
+        /// "clockwork": whether, while there is more than can be done, requests that cost little
+        /// device time go before dear ones, and full batches before urgent ones. false: all are
+        /// equal, and fewer are served. true: dear models are refused first.
+        pub thrift: bool = true,
+        /// "clockwork": whether a model whose requests had to be refused is copied to devices with
+        /// room to spare. false: copies are made only where they help a request that waits. true:
+        /// memory fills with copies that the next LOAD may have to evict.
+        pub spread: bool = true,
         /// "clockwork": INFERs that a device is given at once, 1 to 4. 1: it idles for a network
         /// round trip after each. 4: work is committed before better choices arrive.
         pub depth: u32 = 2,
@@ -110,11 +118,11 @@ pub enum Eviction {
 #[serde(rename_all = "lowercase")]
 pub enum SchedulerKind {
     /// The published scheduler.
-    #[default]
     Infer5,
     /// The same scheduler under the name of its predecessor.
     Infer4,
     /// The published scheduler's successor.
+    #[default]
     Clockwork,
     /// Answers every request at once without touching a worker: measures the network.
     Echo,

@@ -21,6 +21,7 @@
 //! ```
 
 pub mod calibration;
+pub mod policies;
 pub mod recording;
 pub mod report;
 pub mod scenario;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use clockwork_wire::{Span, Status};
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::tally::Tally;
@@ -31,6 +32,8 @@ pub struct Report {
     pub in_slo: f64,
     /// From the intended send time to the answer, of every request with an output.
     pub latency: Latency,
+    /// The same of every request that was answered without one.
+    pub refusal: Latency,
     /// Requests with an output whose model was in no device's memory when they came in.
     pub cold_starts: u64,
     /// Answers other than OK, by status.
@@ -114,7 +117,8 @@ impl Report {
         self.goodput = goodput;
         self.goodput_rps = float(goodput) / seconds;
         self.in_slo = if tally.offered == 0 { 1.0 } else { ratio(goodput, tally.offered) };
-        self.latency = Latency::of(tally);
+        self.latency = Latency::of(&tally.latency);
+        self.refusal = Latency::of(&tally.refusal);
         self.cold_starts = tally.cold_starts;
         let refused = tally.answers.iter().filter(|(status, _)| !status.is_ok());
         self.refused = refused.map(|(status, &count)| (status.to_string(), count)).collect();
@@ -138,8 +142,7 @@ impl Report {
 }
 
 impl Latency {
-    fn of(tally: &Tally) -> Self {
-        let histogram = &tally.latency;
+    fn of(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| Span::new(histogram.value_at_quantile(quantile)).as_millis_f64();
         Self {
             mean_ms: histogram.mean() / 1e6,

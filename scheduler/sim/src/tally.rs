@@ -20,6 +20,8 @@ pub(crate) struct Tally {
     pub(crate) cold_starts: u64,
     /// Nanoseconds from the intended send time to the answer, of everything with an output.
     pub(crate) latency: Histogram<u64>,
+    /// The same of everything without an output.
+    pub(crate) refusal: Histogram<u64>,
     pub(crate) infers: u64,
     pub(crate) loads: u64,
     pub(crate) evicts: u64,
@@ -40,7 +42,8 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts from `from` to `to`, for workers with so many devices each.
     pub(crate) fn new(from: Nanos, to: Nanos, devices: &[usize]) -> Self {
-        let latency = Histogram::new_with_bounds(1, LATENCY_MAX, 3).expect("the bounds are valid");
+        let histogram =
+            || Histogram::new_with_bounds(1, LATENCY_MAX, 3).expect("the bounds are valid");
         Self {
             from,
             to,
@@ -51,7 +54,8 @@ impl Tally {
             offered: 0,
             answers: BTreeMap::new(),
             cold_starts: 0,
-            latency,
+            latency: histogram(),
+            refusal: histogram(),
             infers: 0,
             loads: 0,
             evicts: 0,
@@ -94,6 +98,8 @@ impl Tally {
         if status.has_output() {
             self.latency.saturating_record((now - intended).get());
             self.cold_starts += u64::from(cold);
+        } else {
+            self.refusal.saturating_record((now - intended).get());
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the scheduler promises, shown on the scenarios.
 
+use clockwork_config::SchedulerKind;
 use clockwork_simulator::{Calibration, Options, Report, scenario, simulate, sweep};
 use clockwork_wire::Status;
 
@@ -62,12 +63,19 @@ fn models_beyond_device_memory_are_served_by_loading_them() {
 
 #[test]
 fn a_lost_workers_requests_are_answered_and_the_rest_is_served() {
-    let report = run("faults");
-    let lost = report.refused.get(&Status::WORKER_LOST.to_string()).copied().unwrap_or_default();
-    assert!(lost > 0, "{report}");
-    let answered: u64 = report.goodput + report.refused.values().sum::<u64>();
-    assert_eq!(answered, report.offered, "{report}");
-    assert!(report.in_slo > 0.97, "{report}");
+    let faults = scenario::find("faults").unwrap();
+    let run = |kind| {
+        let options = Options { kind: Some(kind), ..Options::default() };
+        let report = simulate(faults, SEED, &options);
+        let answered: u64 = report.goodput + report.refused.values().sum::<u64>();
+        assert_eq!(answered, report.offered, "{report}");
+        assert!(report.in_slo > 0.97, "{report}");
+        report
+    };
+    let lost = |report: &Report| report.refused.get(&Status::WORKER_LOST.to_string()).copied();
+    let (published, ours) = (run(SchedulerKind::Infer5), run(SchedulerKind::Clockwork));
+    assert!(lost(&published) > Some(0), "{published}");
+    assert!(lost(&ours) < lost(&published), "what is lost is given to another\n{ours}");
 }
 
 #[test]

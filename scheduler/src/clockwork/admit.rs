@@ -59,13 +59,25 @@ impl Clockwork {
         }
     }
 
-    /// Whether there is a schedule that meets the deadline, as far as can be seen.
-    fn is_feasible(&self, kind: usize, prospect: Option<Prospect>, due: Nanos) -> bool {
+    /// Whether there is a schedule that meets the deadline, as far as can be seen. While there is more
+    /// than can be done, a request that is dearer than usual is to wait less.
+    fn is_feasible(&mut self, kind: usize, prospect: Option<Prospect>, due: Nanos) -> bool {
         if !self.config.early_refusal {
             return true;
         }
-        let end = prospect.map_or_else(|| self.loaded_by(kind), |prospect| prospect.end);
-        self.now + (end - self.now).scale(self.pace.caution()) + self.pace.delivery() <= due
+        let cost = prospect.map_or_else(|| self.kinds[kind].cost_of(1), |prospect| prospect.cost);
+        let dearness = self.dearness(cost);
+        let cold = || (self.now, self.loaded_by(kind));
+        let (start, end) = prospect.map_or_else(cold, |prospect| (prospect.start, prospect.end));
+        let wait = (start - self.now).scale(dearness) + (end - start);
+        self.now + wait.scale(self.pace.caution()) + self.pace.delivery() <= due
+    }
+
+    /// How much dearer than usual a request is that costs so much device time, while there is more
+    /// than can be done.
+    fn dearness(&mut self, cost: f64) -> f64 {
+        self.pace.offered(cost);
+        if self.config.thrift { self.pace.dearness(self.now, cost) } else { 1.0 }
     }
 
     /// Puts a request into its model's queue.

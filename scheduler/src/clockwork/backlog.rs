@@ -4,6 +4,10 @@
 //! to a device. To know at arrival whether a deadline can be met, the work is *pledged*: every batch
 //! that the queue would fill is counted to one of the model's devices, the one that would be done
 //! with it first. Whoever executes it in the end, the pledge is taken back.
+//!
+//! A batch counts as what it will be when its turn comes, with the requests that come until then as
+//! often as they came of late: counted as what it is now, a queue under overload would be kept so
+//! short that batches never fill.
 
 use clockwork_wire::{ModelId, Nanos, Span};
 use smallvec::SmallVec;
@@ -16,14 +20,20 @@ use super::{Clockwork, index};
 pub(super) struct Pledge {
     device: u32,
     urgency: Urgency,
+    /// How many requests it is expected to have when its turn comes.
+    expected: u32,
+    /// What is counted: the time of the batch that it is expected to be.
     time: Span,
+    /// When it was expected to start; what is pledged later does not come before it.
+    start: Nanos,
 }
 
 impl Pledge {
     /// Counts nothing yet.
-    fn new(device: usize, urgency: Urgency) -> Self {
-        let device = u32::try_from(device).expect("a device's number fits 32 bits");
-        Self { device, urgency, time: Span::ZERO }
+    fn new(device: usize, urgency: Urgency, expected: usize, start: Nanos) -> Self {
+        let narrow = |at: usize| u32::try_from(at).expect("devices and batches fit 32 bits");
+        let (device, expected) = (narrow(device), narrow(expected));
+        Self { device, urgency, expected, time: Span::ZERO, start }
     }
 }
 
@@ -63,34 +73,49 @@ impl Urgency {
 /// Where a request would be served, and when that would be over.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prospect {
+    /// When its batch would start.
+    pub start: Nanos,
     /// By when.
     pub end: Nanos,
-    /// The device, if it is one to pledge another batch to.
-    device: Option<usize>,
+    /// Device time of one request of that batch, in nanoseconds.
+    pub cost: f64,
+    /// If it begins a batch: the device to pledge it to, and when it would start there.
+    begins: Option<(usize, Nanos)>,
 }
 
 impl Clockwork {
     /// When one more request of a model would be served; `None` if no device has a copy.
     pub(super) fn prospect(&self, id: ModelId, kind: usize, urgency: Urgency) -> Option<Prospect> {
         let model = &self.models[id.index()];
-        let kind = &self.kinds[kind];
-        let waiting = model.queue.len();
-        let joins = waiting % kind.most().count;
+        let sizes = &self.kinds[kind];
+        let joins = model.queue.len() % sizes.most().count;
         if let (1.., Some(pledge)) = (joins, model.pledges.last()) {
-            let desk = &self.desks[index(pledge.device)];
-            let longer = kind.time_for(joins + 1);
-            let known = if pledge.urgency.0 <= urgency.0 { pledge.time } else { Span::ZERO };
-            let end = desk.reached(self.now, urgency) + (longer - known);
-            return Some(Prospect { end, device: None });
+            let start = self.desks[index(pledge.device)].end.max(self.now).max(pledge.start);
+            let end = start + sizes.time_for(joins + 1);
+            let expected = index(pledge.expected).max(joins + 1);
+            return Some(Prospect { start, end, cost: sizes.cost_of(expected), begins: None });
         }
         let (device, start) = self.least_busy(id, urgency)?;
-        Some(Prospect { end: start + kind.single(), device: Some(device) })
+        let expected = self.expected_batch(id, kind, 1, start);
+        let end = start + sizes.time_for(expected);
+        let cost = sizes.cost_of(expected);
+        Some(Prospect { start, end, cost, begins: Some((device, start)) })
+    }
+
+    /// How many requests a batch has when it starts, if it has `count` now and the model's requests
+    /// come as they came of late.
+    fn expected_batch(&self, id: ModelId, kind: usize, count: usize, start: Nanos) -> usize {
+        let model = &self.models[id.index()];
+        let interval = model.arrivals.interval().get().max(1);
+        let more = (start - self.now).get() / interval;
+        let more = usize::try_from(more).unwrap_or(usize::MAX);
+        count.saturating_add(more).min(self.kinds[kind].most().count)
     }
 
     /// Counts a request that has just joined its model's queue.
     pub(super) fn pledge(&mut self, id: ModelId, kind: usize, urgency: Urgency, at: Prospect) {
-        if let Some(device) = at.device {
-            self.models[id.index()].pledges.push(Pledge::new(device, urgency));
+        if let Some((device, start)) = at.begins {
+            self.add_pledge(id, kind, urgency, device, start);
         }
         self.adjust_last(id, kind);
     }
@@ -103,10 +128,23 @@ impl Clockwork {
         let Some(first) = model.queue.iter().next() else { return };
         let urgency = Urgency::of(self.table.at(first).slo);
         while self.models[id.index()].pledges.len() < batches {
-            let Some((device, _)) = self.least_busy(id, urgency) else { return };
-            self.models[id.index()].pledges.push(Pledge::new(device, urgency));
+            let Some((device, start)) = self.least_busy(id, urgency) else { return };
+            self.add_pledge(id, kind, urgency, device, start);
             self.adjust_last(id, kind);
         }
+    }
+
+    fn add_pledge(
+        &mut self,
+        id: ModelId,
+        kind: usize,
+        urgency: Urgency,
+        device: usize,
+        start: Nanos,
+    ) {
+        let expected = self.expected_batch(id, kind, 1, start);
+        let pledge = Pledge::new(device, urgency, expected, start);
+        self.models[id.index()].pledges.push(pledge);
     }
 
     /// Takes back what is pledged for requests that wait no longer, first of all from `served_by`.
@@ -143,7 +181,8 @@ impl Clockwork {
         let most = kind.most().count;
         let before = model.pledges.len().saturating_sub(1) * most;
         let Some(last) = model.pledges.last_mut() else { return };
-        let time = kind.time_for(model.queue.len().saturating_sub(before).min(most));
+        let count = model.queue.len().saturating_sub(before);
+        let time = kind.time_for(count.max(index(last.expected)).min(most));
         let pledged = &mut self.desks[index(last.device)].pledged[last.urgency.0];
         *pledged = *pledged - last.time + time;
         last.time = time;

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use super::device::Stage;
 use super::engine::Engine;
+use super::kind::Size;
 use super::least::NEVER;
 use super::{Clockwork, Plan, index};
 
@@ -16,6 +17,14 @@ struct Candidate {
     cursor: usize,
     /// How long it takes on the device.
     expected: Span,
+}
+
+impl Candidate {
+    /// Requests in device time, as a part of what the model's largest batch does.
+    fn thrift(&self, most: &Size) -> f64 {
+        let cost = self.expected.as_f64().max(1.0) / f64::from(self.batch.get());
+        most.time_per_request() / cost
+    }
 }
 
 impl Clockwork {
@@ -113,14 +122,33 @@ impl Clockwork {
     /// holds has a request that it could still save.
     fn serve(&mut self, index: usize) -> bool {
         let start = self.desks[index].end.max(self.now + self.pace.delivery());
+        let choice = self.choose(index, start);
+        if let Some((id, slot, batch)) = choice {
+            self.order_infer(index, slot, id, start, batch);
+        }
+        choice.is_some()
+    }
+
+    /// What a device should start at `start`: the most urgent batch; while there is more than can be
+    /// done, the fullest of the most urgent ones.
+    fn choose(&mut self, index: usize, start: Nanos) -> Option<(ModelId, usize, Candidate)> {
+        let overloaded = self.config.thrift && self.pace.is_overloaded(self.now);
+        let mut looks = if overloaded { LOOKS } else { 1 };
         let mut passed: SmallVec<[(usize, u64); 4]> = SmallVec::new();
-        let mut served = false;
+        let mut best = None;
+        let mut best_thrift = 0.0;
         let mut many = true;
         while let Some((id, slot)) = self.most_urgent(index, many) {
             if let Some(batch) = self.candidate(id, index, slot, start) {
-                self.order_infer(index, slot, id, start, batch);
-                served = true;
-                break;
+                let kind = self.devices[index].copies.at(slot).kind;
+                let thrift = batch.thrift(self.kinds[kind].most());
+                if thrift > best_thrift * MUCH_FULLER {
+                    (best, best_thrift) = (Some((id, slot, batch)), thrift);
+                }
+                looks -= 1;
+                if looks == 0 {
+                    break;
+                }
             }
             // It may be another device's yet: it is passed over, here and now.
             if self.models[id.index()].wide.is_some() {
@@ -132,12 +160,9 @@ impl Clockwork {
             wants.set(slot, NEVER);
         }
         for (slot, key) in passed {
-            let wants = &mut self.devices[index].wants;
-            if wants.get(slot) == NEVER {
-                wants.set(slot, key);
-            }
+            self.devices[index].wants.set(slot, key);
         }
-        served
+        best
     }
 
     /// The model that a device should serve first, and the slot of its copy; one with `many` copies
@@ -271,6 +296,12 @@ impl Clockwork {
         if clock == nominal { time } else { time.scale(f64::from(nominal) / f64::from(clock)) }
     }
 }
+
+/// Among how many models, the most urgent first, a device chooses the fullest batch while there is
+/// more than can be done.
+const LOOKS: u32 = 4;
+/// How much fuller a batch must be to go before a more urgent one.
+const MUCH_FULLER: f64 = 1.1;
 
 /// An engine holds what a device may be given.
 const _: () = assert!(Engine::MOST >= 4);

@@ -34,6 +34,13 @@ pub(super) struct Size {
     pub exec: Recent,
 }
 
+impl Size {
+    /// Device time of one request of the batch, in nanoseconds.
+    pub(super) fn time_per_request(&self) -> f64 {
+        self.exec.value().as_f64() / f64::from(self.batch.get())
+    }
+}
+
 impl Kind {
     /// The kind that a worker's profile describes.
     pub(super) fn new(class: &str, profile: &ModelProfile, config: &SchedulerConfig) -> Self {
@@ -101,6 +108,11 @@ impl Kind {
             .unwrap_or_else(|| self.most())
             .exec
             .value()
+    }
+
+    /// Device time of one request of a batch of `count` or so, in nanoseconds.
+    pub(super) fn cost_of(&self, count: usize) -> f64 {
+        self.filled(count).time_per_request()
     }
 
     /// Whether `count` is a batch size.

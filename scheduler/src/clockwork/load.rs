@@ -115,7 +115,25 @@ impl Clockwork {
                 return true;
             }
         }
-        false
+        self.spread(id, next)
+    }
+
+    /// Orders a copy of a model whose requests had to be refused where there is room and nothing else
+    /// to copy: it costs nothing, and the next requests may find it.
+    fn spread(&mut self, id: ModelId, from: usize) -> bool {
+        let copies = &self.models[id.index()].copies;
+        if !self.config.spread || self.cold > 0 || copies.is_empty() {
+            return false;
+        }
+        let roomy = |&device: &usize| {
+            let device = &self.devices[device];
+            let kind = self.models[id.index()].kind_on(device.worker);
+            let fits = kind.is_some_and(|kind| device.pages_free >= self.kinds[kind].pages);
+            fits && device.load.len() == 0
+        };
+        let devices = self.loaders.around(from).take(SAMPLE).filter(roomy);
+        let site = devices.filter_map(|device| self.site(id, device)).min();
+        site.is_some_and(|site| self.order_load(id, site, Victims::Any))
     }
 
     /// When a further copy must have served a request to be of use: before the present copies would,

@@ -11,12 +11,15 @@
 //!   would be done with its batch first is done by the deadline, behind the work of all models that
 //!   is pledged to it; for a model that no device holds, behind the loads that are due. How much to
 //!   trust that estimate is learned from what becomes of the requests that are admitted.
+//! * *Thrift* (`admit`, `dispatch`, `pace`): while there is more than can be done, requests that cost
+//!   little device time are let in before dear ones, and a device prefers full batches.
 //! * *Late binding* (`dispatch`): a device is given its next action so long before it is free that
 //!   the order arrives in time, as measured; never more than `depth` at once. Meanwhile batches grow
 //!   and better choices arrive.
 //! * *Loads that pay* (`load`): a further copy is made where it serves a request sooner than the
-//!   present ones would, and a first one if it can be there in time. Models with unmet work stand in
-//!   one heap, by how much of it they have.
+//!   present ones would, and a first one if it can be there in time; where memory is free, one that
+//!   had to refuse is copied in any case. Models with unmet work stand in one heap, by how much of it
+//!   they have.
 //! * *Eviction by worth* (`evict`): what goes is what costs least to miss: reload time per page and
 //!   time between requests.
 //! * *Second chances* (`outcome`): a request whose action was lost or refused is given to another

@@ -14,6 +14,8 @@ pub(super) struct Pace {
     lateness: Tail,
     /// Factor on expected waits, such that nearly all that is admitted is in time.
     caution: f64,
+    /// Device time that a request usually costs, in nanoseconds, over about the last 256.
+    cost: f64,
     refused: Nanos,
     /// When something was measured, or given up as outdated.
     heard: Nanos,
@@ -26,6 +28,7 @@ impl Pace {
             delivery: Tail::new(guess),
             lateness: Tail::new(guess),
             caution: 1.0,
+            cost: 0.0,
             refused: Nanos::ZERO,
             heard: Nanos::ZERO,
         }
@@ -44,6 +47,23 @@ impl Pace {
     /// Factor on expected waits.
     pub(super) const fn caution(&self) -> f64 {
         self.caution
+    }
+
+    /// Whether requests have been refused of late: there is more than can be done.
+    pub(super) fn is_overloaded(&self, now: Nanos) -> bool {
+        now - self.refused < MEMORY
+    }
+
+    /// A request has come that costs so much device time.
+    pub(super) fn offered(&mut self, cost: f64) {
+        self.cost += if self.cost == 0.0 { cost } else { (cost - self.cost) / COSTS };
+    }
+
+    /// How much dearer than usual a request is that costs `cost` of device time, while there is more
+    /// than can be done; 1 while there is not.
+    pub(super) fn dearness(&self, now: Nanos, cost: f64) -> f64 {
+        let relative = || (cost / self.cost.max(1.0)).clamp(CHEAP, DEAR);
+        if self.is_overloaded(now) { relative() } else { 1.0 }
     }
 
     /// An action that had nothing before it started so long after its order.
@@ -70,12 +90,15 @@ impl Pace {
     }
 
     /// An admitted request has been answered. While requests are refused, caution follows what
-    /// becomes of the others: one in two hundred may fail. While none is, it rests.
-    pub(super) fn answered(&mut self, now: Nanos, in_time: bool) {
+    /// becomes of the others: about one in a hundred may fail, and one in fifty where an SLO
+    /// leaves room for few batches (`tightness` is the part of it that one takes), because too much
+    /// caution costs most there. While none is refused, caution rests.
+    pub(super) fn answered(&mut self, now: Nanos, in_time: bool, tightness: f64) {
+        let failures = (tightness * tightness * FAILURES_RISE).clamp(FAILURES_LEAST, FAILURES_MOST);
         if !in_time {
             self.caution = (self.caution + STEP).min(CAUTION_MOST);
         } else if now - self.refused < MEMORY {
-            self.caution = (self.caution - STEP * FAILURES).max(CAUTION_LEAST);
+            self.caution = (self.caution - STEP * failures).max(CAUTION_LEAST);
         }
     }
 }
@@ -83,9 +106,18 @@ impl Pace {
 /// How much a failure adds to the caution.
 const STEP: f64 = 0.01;
 /// The part of what is admitted that may fail.
-const FAILURES: f64 = 0.005;
+const FAILURES_LEAST: f64 = 0.008;
+const FAILURES_MOST: f64 = 0.02;
+/// It is at its least where a batch takes a sixth of the SLO, and at its most where it takes a quarter.
+const FAILURES_RISE: f64 = 0.32;
 const CAUTION_LEAST: f64 = 0.5;
-const CAUTION_MOST: f64 = 4.0;
+/// More than this keeps queues so short that batches do not fill.
+const CAUTION_MOST: f64 = 1.25;
+/// Over how many requests the usual cost is averaged.
+const COSTS: f64 = 256.0;
+/// Within these factors a request counts as cheaper or dearer than usual.
+const CHEAP: f64 = 0.25;
+const DEAR: f64 = 4.0;
 /// For how long a refusal means that there is more than can be done.
 const MEMORY: Span = Span::from_millis(100);
 
@@ -100,7 +132,7 @@ mod tests {
         for _ in 0..1_000 {
             pace.delivered(Span::from_secs(1));
             pace.completed(now, Span::from_secs(1));
-            pace.answered(now, false);
+            pace.answered(now, false, 0.1);
         }
         assert_eq!((pace.delivery(), pace.margin()), (Span::from_secs(1), Span::from_secs(1)));
         for _ in 0..1_000 {

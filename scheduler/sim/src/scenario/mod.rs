@@ -6,6 +6,7 @@ mod setup;
 mod cold;
 mod faults;
 mod growth;
+mod judged;
 mod mixed;
 mod overload;
 mod poisson;
@@ -57,12 +58,15 @@ pub static CLUSTERS: [Scenario; 6] = [
 /// The names of the scenarios that need a trace.
 pub const TRACED: [&str; 2] = [popular::AZURE.name, popular::AZURE_SHIFT.name];
 
+/// What policies are judged by, in the order of their table.
+pub static JUDGED: [Scenario; 4] = [judged::STEADY, judged::MIX, judged::BURST, judged::COLD];
+
 /// The scenario of this name.
 ///
 /// # Errors
 /// If there is none; the error names all there are.
 pub fn find(name: &str) -> Result<&'static Scenario, UnknownScenario> {
-    let all = || SCENARIOS.iter().chain(&CLUSTERS);
+    let all = || SCENARIOS.iter().chain(&CLUSTERS).chain(&JUDGED);
     all().find(|scenario| scenario.name == name).ok_or_else(|| UnknownScenario {
         name: name.to_owned(),
         valid: all().map(|scenario| scenario.name).collect::<Vec<_>>().join(", "),
