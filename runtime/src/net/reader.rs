@@ -176,7 +176,16 @@ impl FrameReader {
     async fn fill(&mut self, need: usize) -> Result<bool, ReadError> {
         let room = &mut self.slab.bytes_mut()[self.filled..];
         let most = room.len();
-        let n = match read(&self.stream, room, self.drained).await {
+        // The rest of a frame that has begun is on its way: its sender may be waiting for room.
+        let waits = self.filled == 0;
+        let reading = async {
+            if waits {
+                read(&self.stream, room, self.drained).await
+            } else {
+                self.stream.read(room).await
+            }
+        };
+        let n = match reading.await {
             // A process that ends with something unread resets its connections: it has left.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
             read => read?,
