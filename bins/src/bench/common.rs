@@ -45,6 +45,11 @@ impl Common {
         self.seconds.unwrap_or(usual)
     }
 
+    /// The same with one measurement per figure.
+    pub(super) fn once(&self) -> Self {
+        Self { repeats: 1, ..self.clone() }
+    }
+
     /// Prints the table, writes the files and ends with the summary line of `headline` metrics.
     ///
     /// # Errors

@@ -6,13 +6,18 @@
 mod capacity;
 mod common;
 mod compare;
+mod inputs;
 mod instructions;
 mod machine;
+mod overload;
 mod plot;
 mod probe;
 mod report;
+mod rtt;
+mod scale;
 mod scheduler;
 mod system;
+mod tables;
 mod wire;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +41,20 @@ enum Bench {
     Wire(wire::Arguments),
     /// The highest rate with 99.9 % in the SLO, over real processes on this machine
     Capacity(Box<capacity::Arguments>),
+    /// Capacity against the number of controller cores
+    Scale(Box<scale::Arguments>),
+    /// What is added to a request's latency where nothing is scarce
+    Rtt(Box<rtt::Arguments>),
+    /// A hop of `rtt`
+    #[command(hide = true)]
+    Hop(rtt::HopArguments),
+    /// Goodput and refusals where more is offered than can be carried
+    Overload(Box<overload::Arguments>),
+    /// Throughput with large inputs, against a relay that only passes bytes on
+    Inputs(Box<inputs::Arguments>),
+    /// A process of the relay of `inputs`
+    #[command(hide = true)]
+    Relay(inputs::RelayArguments),
     /// Two reports side by side, as ratios
     Compare(compare::Arguments),
 }
@@ -50,6 +69,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Bench::Instructions(arguments) => instructions::run(arguments),
         Bench::Wire(arguments) => wire::run(arguments),
         Bench::Capacity(arguments) => capacity::run(arguments),
+        Bench::Scale(arguments) => scale::run(arguments),
+        Bench::Rtt(arguments) => rtt::run(arguments),
+        Bench::Hop(arguments) => rtt::serve(arguments),
+        Bench::Overload(arguments) => overload::run(arguments),
+        Bench::Inputs(arguments) => inputs::run(arguments),
+        Bench::Relay(arguments) => inputs::relay(arguments),
         Bench::Compare(arguments) => compare::run(arguments),
     }
 }

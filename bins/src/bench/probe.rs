@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::report::{Better, Row};
-use super::system::{ByRole, Carried, Load, Shape, System};
+use super::system::{ByRole, Carried, Load, Remains, Shape, System, Window};
 use crate::Failure;
 
 /// What became of one load. Rates are per second, over the measured part.
@@ -13,7 +13,7 @@ use crate::Failure;
 pub(super) struct Probe {
     /// Which configuration; empty if there is only one.
     pub(super) label: String,
-    /// Requests per second that were to be offered.
+    /// Requests per second that were to be offered; 0 in a closed loop.
     pub(super) rate: f64,
     /// Requests per second that were.
     pub(super) offered_rps: f64,
@@ -70,14 +70,27 @@ impl Probe {
     /// # Errors
     /// If a process fails.
     pub(super) fn run(shape: &Shape, load: &Load) -> Result<Self, Failure> {
-        let mut system = System::start(shape, &[])?;
+        Self::examine(shape, load, &[]).map(|(probe, ..)| probe)
+    }
+
+    /// The same with further `settings` of the controller; gives also what the system has left
+    /// behind, and when the load counted.
+    ///
+    /// # Errors
+    /// If a process fails.
+    pub(super) fn examine(
+        shape: &Shape,
+        load: &Load,
+        settings: &[(&str, &str)],
+    ) -> Result<(Self, Remains, Window), Failure> {
+        let mut system = System::start(shape, settings)?;
         let carried = system.carry(load)?;
-        system.finish()?;
-        Ok(Self::of(shape, load, &carried))
+        let remains = system.finish()?;
+        Ok((Self::of(shape, load, &carried), remains, carried.window))
     }
 
     /// What was carried, in figures.
-    pub(super) fn of(shape: &Shape, load: &Load, carried: &Carried) -> Self {
+    fn of(shape: &Shape, load: &Load, carried: &Carried) -> Self {
         let Carried { seen, cpu, devices, controller_mib, .. } = carried;
         let per_request = |cpu: &ByRole| PerRequest {
             controller: 1e6 * cpu.controller / seen.offered_rps,
@@ -86,11 +99,11 @@ impl Probe {
         };
         Self {
             label: String::new(),
-            rate: load.rate,
+            rate: load.traffic.rate(),
             offered_rps: seen.offered_rps,
             goodput_rps: seen.goodput_rps,
             in_slo: seen.in_slo(),
-            passed: is_carried(load.rate, seen.offered_rps, seen.in_slo()),
+            passed: is_carried(load.traffic.rate(), seen.offered_rps, seen.in_slo()),
             again: false,
             requests: seen.requests,
             in_time: seen.in_time,
@@ -102,7 +115,7 @@ impl Probe {
             p99_ms: seen.p99_ms,
             refusal_p99_ms: seen.refusal_p99_ms,
             cpu: cpu.as_ref().map(per_request),
-            device_utilisation: devices.map(|devices| devices.busy / f64::from(shape.gpus)),
+            device_utilisation: devices.map(|devices| devices.busy / f64::from(shape.gpus())),
             loads_per_s: devices.map(|devices| devices.loads_per_s),
             controller_mib: *controller_mib,
         }

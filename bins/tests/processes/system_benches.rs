@@ -72,8 +72,8 @@ fn run(name: &str, arguments: &[&str]) -> (Report, String) {
 #[test]
 fn capacity_ends_with_a_rate_that_was_carried() {
     let size = ["--gpus", "2", "--models", "2", "--slo", "10s", "--from", "900"];
-    let effort = ["--seconds", "0.3", "--warmup", "0.2", "--repeats", "1", "--precision", "0.9"];
-    let arguments: Vec<&str> = size.iter().chain(&effort).copied().collect();
+    let arguments: Vec<&str> =
+        size.iter().chain(&["--precision", "0.9"]).chain(&BRIEF).copied().collect();
     let (report, last) = run("capacity", &arguments);
     assert!(last.contains(" capacity_rps="), "{last}");
     let [row] = &report.rows[..] else { panic!("{report:?}") };
@@ -82,3 +82,56 @@ fn capacity_ends_with_a_rate_that_was_carried() {
     let best = carried.map(|probe| probe.rate).fold(0.0, f64::max);
     assert!(best > 0.0 && best <= 2.0 * 737.0, "{report:?}");
 }
+
+#[test]
+fn scale_has_a_row_for_each_number_of_cores_and_the_first_is_the_measure() {
+    let size = ["--gpus", "2", "--models", "2", "--slo", "10s", "--workers", "1"];
+    let search = ["--from", "900", "--precision", "0.9", "--cores", "1,1+1"];
+    let arguments: Vec<&str> = size.iter().chain(&search).chain(&BRIEF).copied().collect();
+    let (report, last) = run("scale", &arguments);
+    assert!(last.contains(" c1.efficiency=1.0") && last.contains(" c1+1.capacity_rps="), "{last}");
+    assert_eq!(report.rows.iter().map(|row| &row.label[..]).collect::<Vec<_>>(), ["c1", "c1+1"]);
+}
+
+#[test]
+fn overload_logs_and_records_every_request() {
+    let size = ["--gpus", "2", "--models", "2", "--capacity", "200", "--factors", "0.5,3"];
+    let arguments: Vec<&str> = size.iter().chain(&BRIEF).copied().collect();
+    let (report, last) = run("overload", &arguments);
+    for key in [" capacity_rps=200", " peak_rps=", " goodput_at_3x_rps=", " retained_at_3x="] {
+        assert!(last.contains(key), "{last}");
+    }
+    assert_eq!(report.probes.len(), 2);
+    for row in report.rows.iter().filter(|row| row.label.ends_with('x')) {
+        // The warm-up is in both, so they are more than the requests that count.
+        let count = |name: &str| row.metrics[name]["median"].as_f64().expect("a number");
+        assert!(count("recorded") > 0.0, "{row:?}");
+        assert!((count("logged") - count("recorded")).abs() < 0.5, "{row:?}");
+    }
+}
+
+#[test]
+fn rtt_finds_the_action_of_every_answer() {
+    let size = ["--gpus", "4", "--models", "4", "--rate", "200", "--slo", "10s"];
+    let arguments: Vec<&str> = size.iter().chain(&BRIEF).copied().collect();
+    let (report, last) = run("rtt", &arguments);
+    for key in [" added_p50_us=", " added_p99_us=", " hops_p50_us=", " ratio="] {
+        assert!(last.contains(key), "{last}");
+    }
+    let joined = report.rows[0].metrics["joined_percent"]["median"].as_f64();
+    assert!(joined.is_some_and(|percent| percent > 90.0), "{report:?}");
+}
+
+#[test]
+fn inputs_pass_through_the_system_and_through_the_relay() {
+    let size = ["--gpus", "2", "--models", "2", "--window", "4", "--slo", "10s"];
+    let arguments: Vec<&str> = size.iter().chain(&BRIEF).copied().collect();
+    let (report, last) = run("inputs", &arguments);
+    assert!(last.contains(" system_rps=") && last.contains(" ratio="), "{last}");
+    let relay = report.rows[0].metrics["relay_rps"]["median"].as_f64();
+    assert!(relay.is_some_and(|rate| rate > 0.0), "{report:?}");
+    assert!(report.probes[0].in_time > 0, "{report:?}");
+}
+
+/// As little time as shows the form.
+const BRIEF: [&str; 6] = ["--seconds", "0.3", "--warmup", "0.2", "--repeats", "1"];

@@ -6,15 +6,14 @@
 
 mod search;
 
-pub(super) use self::search::Search;
-
 use clockwork_runtime::placement;
 
+use self::search::Search;
 use super::common::Common;
 use super::plot::Plot;
 use super::probe::{self, Probe};
 use super::report::{Better, Report, Row};
-use super::system::{Load, Shape};
+use super::system::{Load, Shape, Traffic};
 use crate::Failure;
 use crate::process::say;
 
@@ -70,13 +69,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     effort.check()?;
     let mut report = Report::new("capacity", common.repeats);
     shape.describe(&mut report)?;
-    report.parameter("seconds", &common.seconds_or(SECONDS));
-    report.parameter("warmup", &effort.warmup);
-    report.parameter("precision", &effort.precision);
+    describe(effort, common, &mut report);
     let best = measure(shape, effort, common, "", &mut report.probes)?;
     report.push(row("", &best));
     let plot = plot(&report);
     common.publish(&report, &HEADLINE, &plot)
+}
+
+/// Notes in a report how it is searched.
+pub(super) fn describe(effort: &Effort, common: &Common, report: &mut Report) {
+    report.parameter("seconds", &common.seconds_or(SECONDS));
+    report.parameter("warmup", &effort.warmup);
+    report.parameter("precision", &effort.precision);
 }
 
 /// Finds the capacity of one configuration as often as is asked for; all tries are added to `tries`. Gives
@@ -117,7 +121,8 @@ fn once(
         let mut attempt = |again: bool| -> Result<Probe, Failure> {
             let seed = u32::try_from(tries.len()).unwrap_or_default() + 1;
             let (seconds, warmup) = (common.seconds_or(SECONDS), effort.warmup);
-            let load = Load { rate, seconds, warmup, seed };
+            let traffic = Traffic::Open { rate };
+            let load = Load { traffic, seconds, warmup, seed, records: false };
             let probe = Probe { label: label.into(), again, ..Probe::run(shape, &load)? };
             say(&probe.text());
             tries.push(probe.clone());
@@ -165,7 +170,7 @@ fn plot(report: &Report) -> Plot {
 }
 
 /// The metrics of the summary line.
-pub(super) const HEADLINE: [&str; 5] = [
+const HEADLINE: [&str; 5] = [
     "capacity_rps",
     "controller_cpu_us_per_request",
     "client_cpu_us_per_request",

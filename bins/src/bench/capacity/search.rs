@@ -2,7 +2,7 @@
 
 /// What is known so far: the highest rate that was carried and the lowest that was not.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::bench) struct Search {
+pub(super) struct Search {
     first: f64,
     carried: Option<f64>,
     refused: f64,
@@ -14,13 +14,13 @@ pub(in crate::bench) struct Search {
 impl Search {
     /// A search that begins with the rate `first`, goes up by factors of at most `step`, takes
     /// `bound` for too much, and ends when it knows the rate to `precision`, as 0.03.
-    pub(in crate::bench) fn new(first: f64, bound: f64, step: f64, precision: f64) -> Self {
+    pub(super) fn new(first: f64, bound: f64, step: f64, precision: f64) -> Self {
         let first = first.clamp(bound * LEAST, bound);
         Self { first, carried: None, refused: f64::INFINITY, bound, step, precision }
     }
 
     /// The next rate to try; `None` when it is over.
-    pub(in crate::bench) fn next(&self) -> Option<f64> {
+    pub(super) fn next(&self) -> Option<f64> {
         let top = self.refused.min(self.bound);
         match self.carried {
             None if self.refused.is_infinite() => Some(self.first),
@@ -31,7 +31,7 @@ impl Search {
     }
 
     /// A rate was tried.
-    pub(in crate::bench) fn tried(&mut self, rate: f64, carried: bool) {
+    pub(super) fn tried(&mut self, rate: f64, carried: bool) {
         if carried {
             self.carried = Some(self.carried.map_or(rate, |before| before.max(rate)));
         } else {

@@ -60,16 +60,16 @@ impl Split {
     }
 }
 
-/// Deals out CPUs from the first on; what is left over goes to the controller, whose thread for logs
-/// has none of its own.
+/// Deals out CPUs from the first on, to each role as many as it has cores: what is left over idles,
+/// so that the number of cores means the same wherever it is measured.
 fn deal(allowed: &[usize], wanted: [u32; 3]) -> [Option<Cpus>; 3] {
     let counts = wanted.map(|count| usize::try_from(count).expect("a u32 fits usize"));
-    let Some(spare) = allowed.len().checked_sub(counts.iter().sum()) else {
+    if allowed.len() < counts.iter().sum() {
         return [None, None, None];
-    };
-    let (controller, rest) = allowed.split_at(counts[0] + spare);
-    let (clients, workers) = rest.split_at(counts[1]);
-    [controller, clients, workers].map(|set| Some(Cpus(set.to_vec())))
+    }
+    let (controller, rest) = allowed.split_at(counts[0]);
+    let (clients, rest) = rest.split_at(counts[1]);
+    [controller, clients, &rest[..counts[2]]].map(|set| Some(Cpus(set.to_vec())))
 }
 
 impl fmt::Display for Places {
@@ -116,7 +116,7 @@ impl Cpus {
     ///
     /// # Errors
     /// If none of them is there.
-    pub(super) fn within<T>(&self, act: impl FnOnce() -> T) -> std::io::Result<T> {
+    pub(in crate::bench) fn within<T>(&self, act: impl FnOnce() -> T) -> std::io::Result<T> {
         let before = sched_getaffinity(None)?;
         let mut set = CpuSet::new();
         self.0.iter().for_each(|&cpu| set.set(cpu));
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn each_core_gets_a_cpu_if_there_is_one_for_each() {
         let allowed: Vec<usize> = (0..8).collect();
-        assert_eq!(Split::Auto.places(&allowed, [2, 2, 3]).to_string(), "0-2:3-4:5-7");
+        assert_eq!(Split::Auto.places(&allowed, [2, 2, 3]).to_string(), "0-1:2-3:4-6");
         assert_eq!(Split::Auto.places(&allowed, [4, 3, 2]).to_string(), "none");
         assert_eq!(Split::Free.places(&allowed, [1, 1, 1]).to_string(), "none");
     }

@@ -16,8 +16,9 @@ use tempfile::TempDir;
 
 pub(super) use self::clients::Seen;
 pub(super) use self::console::Devices;
-use self::cpus::Places;
-use self::process::{Process, Unwell};
+pub(super) use self::cpus::Places;
+pub(super) use self::process::Process;
+use self::process::Unwell;
 pub(super) use self::shape::Shape;
 pub(super) use self::usage::ByRole;
 use self::usage::Readings;
@@ -37,8 +38,8 @@ pub(super) struct System<'a> {
 /// A load on a system.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
-    /// Requests per second of all clients.
-    pub(super) rate: f64,
+    /// How requests come.
+    pub(super) traffic: Traffic,
     /// Seconds that count.
     pub(super) seconds: f64,
     /// Seconds before these: the first third at a quarter of the rate, so that weights are loaded
@@ -46,6 +47,33 @@ pub(super) struct Load {
     pub(super) warmup: f64,
     /// Which random stream; another one sends other requests.
     pub(super) seed: u32,
+    /// Whether each client keeps a record of every request.
+    pub(super) records: bool,
+}
+
+/// How requests come, of all clients together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Traffic {
+    /// A Poisson stream of so many per second.
+    Open {
+        /// Requests per second.
+        rate: f64,
+    },
+    /// As many as can be answered, with so many under way.
+    Closed {
+        /// Requests under way.
+        window: u32,
+    },
+}
+
+impl Traffic {
+    /// The rate that is to be offered; 0 where answers decide.
+    pub(super) fn rate(self) -> f64 {
+        match self {
+            Self::Open { rate } => rate,
+            Self::Closed { .. } => 0.0,
+        }
+    }
 }
 
 /// What a system did under a load.
@@ -53,6 +81,8 @@ pub(super) struct Load {
 pub(super) struct Carried {
     /// What the clients saw.
     pub(super) seen: Seen,
+    /// When that was.
+    pub(super) window: Window,
     /// CPU seconds per second of each role meanwhile; `None` if it was too short.
     pub(super) cpu: Option<ByRole>,
     /// What the devices did meanwhile, as the controller's console tells; `None` if it was too short.
@@ -63,12 +93,42 @@ pub(super) struct Carried {
 
 /// A stretch of time, in Unix seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Window {
+pub(super) struct Window {
     from: f64,
     to: f64,
 }
 
+/// What a system leaves behind: its logs. They are gone when this is dropped.
+#[derive(Debug)]
+pub(super) struct Remains {
+    dir: TempDir,
+    clients: u32,
+}
+
+impl Remains {
+    /// The controller's log of requests.
+    pub(super) fn request_log(&self) -> PathBuf {
+        self.dir.path().join("clockwork_request_log.tsv")
+    }
+
+    /// Its log of actions.
+    pub(super) fn action_log(&self) -> PathBuf {
+        self.dir.path().join("clockwork_action_log.tsv")
+    }
+
+    /// The records of each client that kept them.
+    pub(super) fn records(&self) -> Vec<PathBuf> {
+        let all = (0..self.clients).map(|client| records(self.dir.path(), client));
+        all.filter(|path| path.exists()).collect()
+    }
+}
+
 impl Window {
+    /// Whether an instant in Unix nanoseconds lies within.
+    pub(super) fn holds_ns(self, at: u64) -> bool {
+        self.holds(Duration::from_nanos(at).as_secs_f64())
+    }
+
     /// Whether an instant lies within.
     fn holds(self, at: f64) -> bool {
         (self.from..=self.to).contains(&at)
@@ -121,17 +181,18 @@ impl<'a> System<'a> {
             cpu: readings.within(window),
             devices: console::devices(&self.controller.lines(), window, INTERVAL),
             controller_mib: self.controller.usage().peak_mib,
+            window,
             seen,
         })
     }
 
-    /// Ends it in order; its logs are complete then, in the folder that is given.
+    /// Ends it in order; its logs are complete then.
     ///
     /// # Errors
     /// If the controller failed.
-    pub(super) fn finish(mut self) -> Result<TempDir, Failure> {
+    pub(super) fn finish(mut self) -> Result<Remains, Failure> {
         self.controller.end()?;
-        Ok(self.dir)
+        Ok(Remains { dir: self.dir, clients: self.shape.clients })
     }
 
     /// Reads what is used until the first client ends.
@@ -152,22 +213,48 @@ impl<'a> System<'a> {
     fn client(&self, client: u32, load: &Load) -> Result<Process, Failure> {
         let shape = self.shape;
         let models = shape.models_of(client).to_string();
-        let rate = course(load.rate / f64::from(shape.clients), load.warmup);
         let seconds = (load.warmup + load.seconds).to_string();
         let (warmup, threads) = (load.warmup.to_string(), shape.client_threads().to_string());
         let seed = (load.seed * 1_000 + client).to_string();
         let json = self.report_of(client).display().to_string();
-        let mut words = vec!["client", &self.address, "open-loop", &models, &rate];
-        words.extend([shape.popularity.as_str(), &shape.model, "--slo", &shape.slo]);
-        words.extend(["--seed", &seed, "--threads", &threads]);
+        let workload = self.workload(load, &models);
+        let mut words = vec!["client", &self.address];
+        words.extend(workload.iter().map(String::as_str));
+        words.extend(["--slo", shape.slo(), "--seed", &seed, "--threads", &threads]);
         words.extend(["--seconds", &seconds, "--warmup", &warmup, "--json", &json]);
+        let records = records(self.dir.path(), client).display().to_string();
+        if load.records {
+            words.extend(["--requests", &records]);
+        }
         let settings = [("CLOCKWORK_CLIENT_LIST_RETRY", "50ms"), (SPIN, &shape.spin)];
         Process::start(&words, &owned(&settings), self.places.clients.as_ref())
+    }
+
+    /// The workload of each client.
+    fn workload(&self, load: &Load, models: &str) -> Vec<String> {
+        let Shape { clients, popularity, model, .. } = self.shape;
+        match load.traffic {
+            Traffic::Open { rate } => {
+                let course = course(rate / f64::from(*clients), load.warmup);
+                ["open-loop", models, &course, popularity, model].map(str::to_owned).into()
+            }
+            // A loop for each model; it ends with its seconds.
+            Traffic::Closed { window } => {
+                let each = (window / self.shape.models()).max(1).to_string();
+                let endless = u32::MAX.to_string();
+                let words = ["simple-parametric", models, models, &each, &endless];
+                words.map(str::to_owned).into()
+            }
+        }
     }
 
     fn report_of(&self, client: u32) -> PathBuf {
         self.dir.path().join(format!("client-{client}.json"))
     }
+}
+
+fn records(dir: &Path, client: u32) -> PathBuf {
+    dir.join(format!("client-{client}.tsv"))
 }
 
 fn worker_process(shape: &Shape, worker: u32, places: &Places) -> Result<Process, Failure> {
@@ -189,9 +276,9 @@ fn controller_settings(shape: &Shape, logs: &Path) -> Vec<(String, String)> {
     owned(&[
         ("CLOCKWORK_CORES_SHARDS", &shape.shards.to_string()),
         ("CLOCKWORK_CORES_IO", &shape.io_cores.to_string()),
-        ("CLOCKWORK_SCHEDULER_MAX_GPUS", &shape.gpus.to_string()),
+        ("CLOCKWORK_SCHEDULER_MAX_GPUS", &shape.gpus().to_string()),
         ("CLOCKWORK_SCHEDULER_MAX_BATCH", &shape.max_batch.to_string()),
-        ("CLOCKWORK_SCHEDULER_DEFAULT_SLO", &shape.slo),
+        ("CLOCKWORK_SCHEDULER_DEFAULT_SLO", shape.slo()),
         ("CLOCKWORK_CONTROLLER_LOAD_IDLE", "300ms"),
         ("CLOCKWORK_CONTROLLER_REPORT_INTERVAL", &format!("{INTERVAL}s")),
         ("CLOCKWORK_LOG_DIR", &logs.display().to_string()),

@@ -13,7 +13,7 @@ use crate::Failure;
 
 /// A running process whose lines are kept. It ends with the bench.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(in crate::bench) struct Process {
     name: String,
     child: Child,
     lines: Arc<Mutex<Vec<Line>>>,
@@ -50,7 +50,7 @@ impl Process {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub(super) fn start(
+    pub(in crate::bench) fn start(
         words: &[&str],
         settings: &[(String, String)],
         cpus: Option<&Cpus>,
@@ -77,7 +77,7 @@ impl Process {
     ///
     /// # Errors
     /// If it ends instead.
-    pub(super) fn port(&mut self) -> Result<u16, Failure> {
+    pub(in crate::bench) fn port(&mut self) -> Result<u16, Failure> {
         loop {
             let said = self.lines();
             if let Some(port) = said.iter().find_map(|line| listening(&line.text)) {
@@ -104,8 +104,11 @@ impl Process {
     ///
     /// # Errors
     /// If it failed.
-    pub(super) fn succeed(&mut self) -> Result<(), Failure> {
+    pub(in crate::bench) fn succeed(&mut self) -> Result<(), Failure> {
         let status = self.child.wait()?;
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
         if status.success() {
             return Ok(());
         }
@@ -122,7 +125,7 @@ impl Process {
     }
 
     /// The last of what it has printed.
-    pub(super) fn story(&self) -> String {
+    pub(in crate::bench) fn story(&self) -> String {
         let lines = self.lines();
         let last = lines.iter().rev().take(10).rev();
         last.map(|line| line.text.as_str()).collect::<Vec<_>>().join(" / ")

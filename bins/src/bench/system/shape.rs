@@ -1,7 +1,10 @@
 //! Which processes there are, how many cores each role has, and what they serve.
 
+use std::sync::Arc;
+
 use clockwork_config::{SchedulerConfig, SchedulerKind};
 use clockwork_runtime::placement;
+use clockwork_wire::ModelProfile;
 
 use super::cpus::Split;
 use crate::Failure;
@@ -10,9 +13,9 @@ use crate::bench::report::Report;
 /// Which processes there are, and what they serve.
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::bench) struct Shape {
-    /// Emulated GPUs in all
-    #[arg(long, default_value_t = 256)]
-    pub(in crate::bench) gpus: u32,
+    /// Emulated GPUs in all [default: 256, or 128 for each CPU of a larger machine]
+    #[arg(long)]
+    pub(in crate::bench) gpus: Option<u32>,
     /// Worker processes, which share the GPUs [default: as many as there are CPUs for]
     #[arg(long)]
     workers: Option<u32>,
@@ -28,18 +31,18 @@ pub(in crate::bench) struct Shape {
     /// Cores of the controller that do sockets only
     #[arg(long, default_value_t = 0)]
     pub(in crate::bench) io_cores: u32,
-    /// Models in all
-    #[arg(long, default_value_t = 400)]
-    pub(in crate::bench) models: u32,
+    /// Models in all [default: 400; 40 for rtt]
+    #[arg(long)]
+    pub(in crate::bench) models: Option<u32>,
     /// The model that all of them are copies of
     #[arg(long, default_value = "resnet50_v2_4kb")]
     pub(in crate::bench) model: String,
     /// How requests spread over models: uniform, or zipf:EXPONENT
     #[arg(long, default_value = "uniform")]
     pub(in crate::bench) popularity: String,
-    /// SLO of every request
-    #[arg(long, default_value = "100ms")]
-    pub(in crate::bench) slo: String,
+    /// SLO of every request [default: 100ms; 1s for inputs]
+    #[arg(long)]
+    pub(in crate::bench) slo: Option<String>,
     /// The largest batch size
     #[arg(long, default_value_t = 16)]
     pub(in crate::bench) max_batch: u32,
@@ -63,8 +66,9 @@ impl Shape {
     /// # Errors
     /// If there is nothing to start.
     pub(in crate::bench) fn check(&self) -> Result<(), Failure> {
-        let Self { gpus, clients, shards, models, .. } = *self;
-        let (workers, threads) = (self.workers(), self.client_threads());
+        let Self { clients, shards, .. } = *self;
+        let models = self.models();
+        let (gpus, workers, threads) = (self.gpus(), self.workers(), self.client_threads());
         if [gpus, workers, clients, threads, shards, models].contains(&0) {
             return Err(Failure::usage("a system needs at least one of everything"));
         }
@@ -90,10 +94,27 @@ impl Shape {
         self.shards + self.io_cores
     }
 
+    /// Emulated GPUs in all.
+    pub(in crate::bench) fn gpus(&self) -> u32 {
+        self.gpus.unwrap_or_else(|| (128 * cpus_here()).max(256))
+    }
+
+    /// Models in all.
+    pub(in crate::bench) fn models(&self) -> u32 {
+        self.models.unwrap_or(400)
+    }
+
+    /// SLO of every request.
+    pub(in crate::bench) fn slo(&self) -> &str {
+        self.slo.as_deref().unwrap_or("100ms")
+    }
+
     /// Worker processes: a shard needs at least one, or its devices' results cross.
     pub(in crate::bench) fn workers(&self) -> u32 {
+        let gpus = self.gpus();
+        let least = self.shards.max(gpus.div_ceil(GPUS_MAX));
         let spare = || share(cpus_here(), self.controller_cores()).1;
-        self.workers.unwrap_or_else(|| spare().max(self.shards).min(self.gpus))
+        self.workers.unwrap_or_else(|| spare().max(least).min(gpus))
     }
 
     /// Cores that each client sends from.
@@ -104,16 +125,16 @@ impl Shape {
 
     /// GPUs of one of the workers; the first ones take what does not divide evenly.
     pub(super) fn gpus_of(&self, worker: u32) -> u32 {
-        part(self.gpus, self.workers(), worker)
+        part(self.gpus(), self.workers(), worker)
     }
 
     /// Models of one of the clients, likewise.
     pub(super) fn models_of(&self, client: u32) -> u32 {
-        part(self.models, self.clients, client)
+        part(self.models(), self.clients, client)
     }
 
     /// Which CPUs each role gets.
-    pub(super) fn places(&self) -> super::cpus::Places {
+    pub(in crate::bench) fn places(&self) -> super::cpus::Places {
         let clients = self.clients * self.client_threads();
         self.cpus.places(&placement::allowed(), [self.controller_cores(), clients, self.workers()])
     }
@@ -139,20 +160,20 @@ impl Shape {
     /// If there is no such scheduler.
     pub(in crate::bench) fn describe(&self, report: &mut Report) -> Result<(), Failure> {
         for (name, value) in [
-            ("gpus", self.gpus),
+            ("gpus", self.gpus()),
             ("workers", self.workers()),
             ("clients", self.clients),
             ("client_threads", self.client_threads()),
             ("shards", self.shards),
             ("io_cores", self.io_cores),
-            ("models", self.models),
+            ("models", self.models()),
             ("max_batch", self.max_batch),
         ] {
             report.parameter(name, &value);
         }
         report.parameter("model", &self.model);
         report.parameter("popularity", &self.popularity);
-        report.parameter("slo", &self.slo);
+        report.parameter("slo", &self.slo());
         report.parameter("spin", &self.spin);
         report.parameter("scheduler", &self.kind()?);
         report.parameter("cpus", &self.places());
@@ -162,9 +183,14 @@ impl Shape {
         Ok(())
     }
 
+    /// Bytes of an input.
+    pub(in crate::bench) fn input_bytes(&self) -> u32 {
+        profile(&self.model).input_size
+    }
+
     /// What the devices can do at their largest batch size, in requests per second.
     pub(in crate::bench) fn device_bound(&self) -> f64 {
-        f64::from(self.gpus) * per_gpu(&self.model, self.max_batch)
+        f64::from(self.gpus()) * per_gpu(&self.model, self.max_batch)
     }
 }
 
@@ -185,15 +211,22 @@ fn part(whole: u32, parts: u32, index: u32) -> u32 {
     whole / parts + u32::from(index < whole % parts)
 }
 
-/// Requests per second of one emulated GPU in batches of up to `max_batch`; the rate of
-/// `resnet50_v2` if the zoo does not have the model.
-fn per_gpu(model: &str, max_batch: u32) -> f64 {
+/// A model of the zoo; `resnet50_v2` if it is none of those.
+fn profile(model: &str) -> Arc<ModelProfile> {
     let zoo = clockwork_executor::zoo::profile;
-    let profile = zoo(model).or_else(|| zoo("resnet50_v2")).expect("the zoo has resnet50_v2");
+    zoo(model).or_else(|| zoo("resnet50_v2")).expect("the zoo has resnet50_v2")
+}
+
+/// Requests per second of one emulated GPU in batches of up to `max_batch`.
+fn per_gpu(model: &str, max_batch: u32) -> f64 {
+    let profile = profile(model);
     let usable = profile.batches.iter().filter(|b| u32::from(b.batch.get()) <= max_batch.max(1));
     let rate = usable.map(|b| f64::from(b.batch.get()) / b.exec.as_secs_f64());
     rate.fold(0.0, f64::max)
 }
+
+/// What one worker has at most.
+const GPUS_MAX: u32 = 1_024;
 
 #[cfg(test)]
 mod tests {
