@@ -54,6 +54,9 @@ pub struct Arguments {
     /// Instead of one run, the runs behind a table
     #[arg(long, conflicts_with = "json")]
     table: Option<Table>,
+    /// Seeds behind each figure of a table, from --seed on, 1 to 16
+    #[arg(long, default_value_t = 1)]
+    seeds: usize,
     /// Write the report to this file as well
     #[arg(long)]
     json: Option<PathBuf>,
@@ -63,7 +66,7 @@ pub struct Arguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Table {
     /// Goodput of 1, 2, 4, 8 and 16 shards against one scheduler, on each large cluster (or on
-    /// --scenario) at 0.9, 0.95 and 1.0 of its capacity, with new homes and new weights per second
+    /// --scenario) at 0.9, 0.95 and 1.0 of its capacity, with and models that move per second
     Shards,
     /// What each policy of the scheduler `clockwork` is worth, and what it is worth beside `infer5`: in
     /// the SLO, refusals, cold starts and p99 by SLO and load
@@ -103,6 +106,7 @@ fn shard_table(arguments: &Arguments, options: &Options) -> Result<(), Failure> 
         "random" => CLUSTERS.iter().collect(),
         name => vec![find(name)?],
     };
+    let seeds = options::seeds(arguments)?;
     let trace = trace::read(arguments.trace.as_deref());
     let options = Options { trace: trace.as_ref().ok().cloned(), ..options.clone() };
     say(&Row::head(&SHARDS));
@@ -112,10 +116,9 @@ fn shard_table(arguments: &Arguments, options: &Options) -> Result<(), Failure> 
             say(&format!("skipped {}: {reason}", scenario.name));
             continue;
         }
-        let capacity = shards::capacity(scenario, arguments.seed, &options);
+        let capacity = shards::capacity(scenario, &seeds, &options);
         for part in PARTS {
-            let row =
-                shards::compare(scenario, arguments.seed, &options, (capacity, part), &SHARDS);
+            let row = shards::compare(scenario, &seeds, &options, (capacity, part), &SHARDS);
             violations += row.violations().count();
             say(&row.to_string());
         }

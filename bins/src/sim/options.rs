@@ -30,6 +30,15 @@ pub(super) fn of(arguments: &Arguments) -> Result<Options, Failure> {
     })
 }
 
+/// The seeds behind each figure of a table.
+///
+/// # Errors
+/// If there are none, or more than are run beside each other.
+pub(super) fn seeds(arguments: &Arguments) -> Result<Vec<u64>, Failure> {
+    let count = at_most("seeds", Some(arguments.seeds), 1, 16)?.unwrap_or(1);
+    Ok((arguments.seed..).take(count).collect())
+}
+
 fn positive(name: &str, value: Option<f64>) -> Result<Option<f64>, Failure> {
     match value {
         Some(v) if !(v > 0.0 && v.is_finite()) => {

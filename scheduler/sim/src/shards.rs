@@ -4,8 +4,11 @@ use std::fmt;
 
 use clockwork_wire::Span;
 
-use crate::report::Work;
 use crate::{Options, Report, Scenario, simulate};
+
+/// The same at several seeds, so that no single one decides at the edge of the capacity.
+#[derive(Clone, Debug)]
+pub struct Runs(Vec<Report>);
 
 /// Goodput at one offered load.
 #[derive(Clone, Debug)]
@@ -15,9 +18,9 @@ pub struct Row {
     /// Offered load as a part of the [`capacity`].
     pub part: f64,
     /// Of one scheduler with nothing around it.
-    pub alone: Report,
+    pub alone: Runs,
     /// Of each number of shards.
-    pub sharded: Vec<(usize, Report)>,
+    pub sharded: Vec<(usize, Runs)>,
 }
 
 /// The highest load factor at which one scheduler answers [`ENOUGH`] of all requests within their
@@ -25,8 +28,8 @@ pub struct Row {
 ///
 /// # Panics
 /// As [`simulate`]; so does [`compare`].
-pub fn capacity(scenario: &Scenario, seed: u64, options: &Options) -> f64 {
-    let copes = |load| simulate(scenario, seed, &alone(options, load)).in_slo >= ENOUGH;
+pub fn capacity(scenario: &Scenario, seeds: &[u64], options: &Options) -> f64 {
+    let copes = |load| Runs::of(scenario, seeds, &alone(options, load)).in_slo() >= ENOUGH;
     let (mut least, mut most) = LOADS;
     while most - least > PRECISION {
         let middle = f64::midpoint(least, most);
@@ -35,10 +38,11 @@ pub fn capacity(scenario: &Scenario, seed: u64, options: &Options) -> f64 {
     least
 }
 
-/// Compares one scheduler with each number of shards, at a part of its capacity and on one seed.
+/// Compares one scheduler with each number of shards, at a part of its capacity and on the same
+/// seeds.
 pub fn compare(
     scenario: &Scenario,
-    seed: u64,
+    seeds: &[u64],
     options: &Options,
     (capacity, part): (f64, f64),
     counts: &[usize],
@@ -46,20 +50,64 @@ pub fn compare(
     let alone = alone(options, part * capacity);
     let run = |&shards: &usize| {
         let options = Options { shards: Some(shards), ..alone.clone() };
-        (shards, simulate(scenario, seed, &options))
+        (shards, Runs::of(scenario, seeds, &options))
     };
     Row {
         scenario: scenario.name.to_owned(),
         part,
-        alone: simulate(scenario, seed, &alone),
+        alone: Runs::of(scenario, seeds, &alone),
         sharded: counts.iter().map(run).collect(),
+    }
+}
+
+impl Runs {
+    /// Runs every seed, beside each other: a run touches nothing but itself.
+    fn of(scenario: &Scenario, seeds: &[u64], options: &Options) -> Self {
+        std::thread::scope(|scope| {
+            let start = |&seed| scope.spawn(move || simulate(scenario, seed, options));
+            let runs: Vec<_> = seeds.iter().map(start).collect();
+            let finish = |run: std::thread::ScopedJoinHandle<'_, Report>| {
+                run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            Self(runs.into_iter().map(finish).collect())
+        })
+    }
+
+    /// The reports, in the order of the seeds.
+    pub fn reports(&self) -> &[Report] {
+        &self.0
+    }
+
+    /// Requests per second offered, by the mean of the seeds; so are the others.
+    pub fn offered_rps(&self) -> f64 {
+        self.mean(|report| report.offered_rps)
+    }
+
+    /// Requests per second answered within their SLO.
+    pub fn goodput_rps(&self) -> f64 {
+        self.mean(|report| report.goodput_rps)
+    }
+
+    /// Goodput as a fraction of what was offered.
+    pub fn in_slo(&self) -> f64 {
+        self.goodput_rps() / self.offered_rps().max(f64::MIN_POSITIVE)
+    }
+
+    /// Changes per second of the table of homes that gave a model another shard.
+    pub fn homes_changed(&self) -> f64 {
+        self.mean(|Report { work, .. }| Span::new(work.homes_changed).as_f64() / work.seconds)
+    }
+
+    fn mean(&self, of: impl Fn(&Report) -> f64) -> f64 {
+        let (sum, count) = self.0.iter().fold((0.0, 0.0), |(s, n), r| (s + of(r), n + 1.0));
+        sum / f64::max(count, 1.0)
     }
 }
 
 impl Row {
     /// The head of a table of rows, in Markdown.
     pub fn head(counts: &[usize]) -> String {
-        let column = |text, count: &usize| format!("{text} {count} |");
+        let column = |head: String, count: &usize| format!("{head} {count} |");
         let columns = counts.iter().fold(String::new(), column);
         let line = "---|".repeat(counts.len() + 5);
         format!("| scenario | load | offered/s | one scheduler | in SLO |{columns}\n|{line}")
@@ -72,32 +120,28 @@ impl Row {
 
     /// What went wrong in any of the runs.
     pub fn violations(&self) -> impl Iterator<Item = &str> {
-        let sharded = self.sharded.iter().map(|(_, report)| report);
-        std::iter::once(&self.alone).chain(sharded).flat_map(|r| &r.violations).map(String::as_str)
+        let sharded = self.sharded.iter().map(|(_, runs)| runs);
+        let reports = std::iter::once(&self.alone).chain(sharded).flat_map(Runs::reports);
+        reports.flat_map(|report| &report.violations).map(String::as_str)
     }
 
     fn losses(&self) -> impl Iterator<Item = f64> {
-        let alone = self.alone.goodput_rps.max(1.0);
-        self.sharded.iter().map(move |(_, report)| 1.0 - report.goodput_rps / alone)
+        let alone = self.alone.goodput_rps().max(1.0);
+        self.sharded.iter().map(move |(_, runs)| 1.0 - runs.goodput_rps() / alone)
     }
 }
 
 /// A line of a table in Markdown: what one scheduler does, and for each number of shards by how much
-/// the goodput differs and how many homes and weights change per second.
+/// the goodput differs and how many homes change per second.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, part, alone, .. } = self;
-        let Report { offered_rps, goodput_rps, in_slo, .. } = alone;
-        let in_slo = 100.0 * in_slo;
-        write!(
-            f,
-            "| {scenario} | {part:.2} | {offered_rps:.0} | {goodput_rps:.0} | {in_slo:.2} % |"
-        )?;
-        self.losses().zip(&self.sharded).try_for_each(|(loss, (_, report))| {
-            let Work { homes_changed, weights_changed, seconds, .. } = report.work;
-            let per_second = |count: u64| Span::new(count).as_f64() / seconds.max(1e-9);
-            let (homes, weights) = (per_second(homes_changed), per_second(weights_changed));
-            write!(f, " {:+.2} % ({homes:.0}, {weights:.0}) |", -100.0 * loss)
+        let (offered, goodput) = (alone.offered_rps(), alone.goodput_rps());
+        let in_slo = 100.0 * alone.in_slo();
+        write!(f, "| {scenario} | {part:.2} | {offered:.0} | {goodput:.0} | {in_slo:.2} % |")?;
+        self.losses().zip(&self.sharded).try_for_each(|(loss, (_, runs))| {
+            let loss = (loss * -10_000.0).round() / 100.0 + 0.0;
+            write!(f, " {loss:+.2} % ({:.0}) |", runs.homes_changed())
         })
     }
 }
