@@ -46,12 +46,12 @@ knobs! {
         /// Bytes of unanswered requests granted to each connection, at least `max_body`.
         #[serde(with = "crate::unit::bytes")]
         pub credit_bytes: u64 = 256 << 20,
-        /// A client's credits shrink while its requests take longer than this from its memory to the
-        /// controller's, which is then short of CPU time, and grow again when it is not. 0: they
-        /// never shrink. Small: a passing delay turns requests away. Large: in overload, requests
-        /// wait that long before they are read.
+        /// Clients' credits shrink while even the fastest of their requests takes longer than this to
+        /// the controller's memory, which is then short of CPU time, and grow again when it is not.
+        /// 0: they never shrink. Small: a passing delay turns requests away. Large: in overload,
+        /// requests wait that long before they are read.
         #[serde(with = "crate::unit::span")]
-        pub credit_delay: Span = Span::from_millis(5),
+        pub credit_delay: Span = Span::from_millis(10),
         /// How long a connection may take to be made and to say hello. Near 0: nobody gets in.
         /// Large: half-open connections stay that long.
         #[serde(with = "crate::unit::span")]

@@ -3,8 +3,9 @@
 use clockwork_wire::{Nanos, Span};
 
 /// Keeps the requests that come to a core to what it carries: while even the fastest request takes
-/// longer than `target` from its client's memory to the core, the core does not keep up, and what
-/// its clients may have unanswered shrinks by a quarter of what they have; else it grows again.
+/// longer than `target` from its client's memory to the core, and that not only once, the core does
+/// not keep up, and what its clients may have unanswered shrinks by a quarter of what they have; else
+/// it grows again.
 ///
 /// It reacts to the core's own delay only: requests that wait for devices do not count, since the
 /// scheduler refuses those that wait in vain. (Additive-increase, multiplicative-decrease control
@@ -15,13 +16,15 @@ pub(super) struct Credit {
     most: u32,
     /// Unanswered requests of all clients of the core together; `None` while each has all it wants.
     limit: Option<u32>,
+    /// Whether the last interval was slow: one alone may be a pause of the machine.
+    slow: bool,
     due: Nanos,
 }
 
 impl Credit {
     /// Each client has `most`, until the core is short; with a `target` of zero always.
     pub(super) const fn new(target: Span, most: u32) -> Self {
-        Self { target, most, limit: None, due: Nanos::ZERO }
+        Self { target, most, limit: None, slow: false, due: Nanos::ZERO }
     }
 
     /// Whether it is time to [adapt](Self::adapt).
@@ -43,13 +46,14 @@ impl Credit {
         let all = u64::from(self.most).saturating_mul(u64::try_from(clients).unwrap_or(u64::MAX));
         let all = u32::try_from(all).unwrap_or(u32::MAX);
         let unanswered = u32::try_from(unanswered).unwrap_or(u32::MAX).min(all);
-        self.limit = match (self.limit, delay) {
-            (limit, Some(delay)) if delay > self.target => {
+        let slow = delay.is_some_and(|delay| delay > self.target);
+        self.limit = match (self.limit, std::mem::replace(&mut self.slow, slow) && slow) {
+            (limit, true) => {
                 let limit = limit.map_or(unanswered, |limit| limit.min(unanswered));
                 Some((limit - limit / 4).max(LEAST))
             }
-            (Some(limit), _) => Some(limit.saturating_add(limit / 16 + 1)),
-            (None, _) => None,
+            (Some(limit), false) => Some(limit.saturating_add(limit / 8)),
+            (None, false) => None,
         };
         self.limit = self.limit.filter(|&limit| limit < all);
         let after = self.each(clients);
@@ -64,8 +68,9 @@ impl Credit {
 
 /// Time between two adaptations: some round trips, so that the last one has shown its effect.
 const INTERVAL: Span = Span::from_millis(20);
-/// What all clients together may always have: enough to be served at all.
-const LEAST: u32 = 64;
+/// What all clients of a core together may always have: no more than a core takes in within some
+/// milliseconds.
+const LEAST: u32 = 512;
 
 #[cfg(test)]
 mod tests {
@@ -85,16 +90,17 @@ mod tests {
 
     #[test]
     fn a_core_that_is_behind_grants_less_until_it_is_not_and_then_more_again() {
-        let mut credit = Credit::new(TARGET, 1_000);
-        assert_eq!(credit.adapt(Nanos::ZERO, LATE, 800, 2), Some(300));
-        assert_eq!(credit.adapt(Nanos::ZERO, LATE, 600, 2), Some(225));
-        assert_eq!(credit.adapt(Nanos::ZERO, EARLY, 450, 2), Some(239));
-        let mut last = 239;
-        while let Some(each) = credit.adapt(Nanos::ZERO, EARLY, 450, 2) {
+        let mut credit = Credit::new(TARGET, 10_000);
+        assert_eq!(credit.adapt(Nanos::ZERO, LATE, 8_000, 2), None, "once is a pause");
+        assert_eq!(credit.adapt(Nanos::ZERO, LATE, 8_000, 2), Some(3_000));
+        assert_eq!(credit.adapt(Nanos::ZERO, LATE, 6_000, 2), Some(2_250));
+        assert_eq!(credit.adapt(Nanos::ZERO, EARLY, 4_500, 2), Some(2_531));
+        let mut last = 2_531;
+        while let Some(each) = credit.adapt(Nanos::ZERO, EARLY, 4_500, 2) {
             assert!(each > last);
             last = each;
         }
-        assert_eq!(last, 1_000);
+        assert_eq!(last, 10_000);
     }
 
     #[test]
