@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     common: Common,
     /// Which schedulers are counted
-    #[arg(long, value_delimiter = ',', default_value = "infer5,echo")]
+    #[arg(long, value_delimiter = ',', default_value = "clockwork,infer5")]
     kinds: Vec<String>,
     /// Models and devices of each cell
     #[arg(long, value_delimiter = ',', default_value = "10x10,100x100,1000x100")]
