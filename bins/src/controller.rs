@@ -167,7 +167,8 @@ fn help() -> String {
     let options = OPTIONS.iter().fold(String::new(), option);
     format!(
         "USAGE:\n  controller [TYPE] [WORKERS] [OPTIONS]\n\n\
-         TYPE\n  CLOCKWORK  our scheduler, the default of the configuration; options as for INFER5\n\
+         TYPE\n  CLOCKWORK  our scheduler, the default of the configuration; options as for\n\
+         \x20             INFER5, but how far ahead it orders is measured\n\
          \x20 INFER5  the scheduler of the paper; its options, in this order:\n{options}\
          \x20 INFER4  the same scheduler under the name of its predecessor; the same options\n\
          \x20 ECHO    answers every inference at once, without a worker\n\

@@ -5,6 +5,7 @@ use clockwork_wire::Status;
 
 use crate::bench::Bench;
 use crate::documented::Summary;
+use crate::failure::kill_and_restart_a_worker;
 use crate::logs::Log;
 use crate::session;
 
@@ -65,28 +66,8 @@ fn inputs_and_outputs_cross_cores_whole_also_where_a_workers_devices_are_split()
 fn a_killed_worker_is_used_again_by_every_shard_when_it_is_back() {
     for many in [["2", "0"], ["2", "1"]] {
         let mut bench = Bench::new();
-        bench.set("CLOCKWORK_CLIENT_REPORT_INTERVAL", "200ms");
         bench.set("CLOCKWORK_DISABLE_INPUTS", "1");
-        let worker = bench.worker(&["-n", "2"]);
-        let address = worker.address;
-        let mut controller = bench.controller("INFER5", address, &cores(many));
-        let open_loop = ["poisson-open-loop", "8", "100", "--json", "summary.json"];
-        let mut client = bench.client(&controller, &open_loop);
-        client.hear("total=");
-        worker.process.kill();
-        controller.process.hear(&format!("Lost worker {address}"));
-        let _again = bench.worker_at(address);
-        controller.process.hear("Connection established");
-        // Only the worker that is back can give outputs: the next whole interval has some.
-        client.hear("total=");
-        client.hear("total=");
-        while client.hear("total=").contains("throughput=0.00") {}
-        let client = client.interrupt();
-        assert_eq!(client.code, Some(0), "{}", client.err);
-        let summary = Summary::read(&bench.path("summary.json"));
-        assert_eq!(summary.unanswered, 0, "{summary:?}");
-        assert!(summary.errors.values().sum::<usize>() > 0, "{summary:?}");
-        assert_eq!(controller.process.interrupt().code, Some(0));
+        kill_and_restart_a_worker(bench, &cores(many), &["poisson-open-loop", "8", "100"]);
     }
 }
 

@@ -50,12 +50,17 @@ fn a_client_waits_for_a_controller_that_is_not_there_yet_and_says_so() {
 
 #[test]
 fn a_killed_workers_requests_are_answered_and_it_serves_again_when_it_is_back() {
-    let mut bench = Bench::new();
+    kill_and_restart_a_worker(Bench::new(), &[], &["simple"]);
+}
+
+/// Kills a worker under this load, starts it again, and expects that every request was answered and
+/// that it serves again.
+pub(crate) fn kill_and_restart_a_worker(mut bench: Bench, options: &[&str], workload: &[&str]) {
     bench.set("CLOCKWORK_CLIENT_REPORT_INTERVAL", "200ms");
     let worker = bench.worker(&["-n", "2"]);
     let address = worker.address;
-    let mut controller = bench.controller("INFER5", address, &[]);
-    let mut client = bench.client(&controller, &["simple", "--json", "summary.json"]);
+    let mut controller = bench.controller("INFER5", address, options);
+    let mut client = bench.client(&controller, &[workload, &["--json", "summary.json"]].concat());
     client.hear("total=");
     worker.process.kill();
     controller.process.hear(&format!("Lost worker {address}"));
