@@ -24,14 +24,18 @@ pub struct DeviceSpec {
     pub depth: u8,
 }
 
-/// What a device is asked to do. One LOAD at a time; up to [`DeviceSpec::depth`] INFERs, executed
+/// What a device is asked to do. One LOAD at a time, which takes all its pages or, if it fails, none; up to [`DeviceSpec::depth`] INFERs, executed
 /// in the order in which they were started.
 #[derive(Debug)]
 pub enum Operation {
-    /// Copy the weights into these pages of the cache.
+    /// Copy weights, or a part of them, into these pages of the cache.
     Load {
-        /// Which pages, in the order of the weights.
+        /// The first of the model's pages that is copied.
+        first: u32,
+        /// Where in the cache it and those that follow it go.
         pages: Vec<u32>,
+        /// How many pages the model has.
+        total: Pages,
     },
     /// Run a batch.
     Infer {
@@ -128,9 +132,9 @@ pub trait Device: fmt::Debug {
     /// When the copy engine will have finished its LOAD (device time).
     fn load_free_at(&self) -> Nanos;
 
-    /// Forgets a model's weights: their pages may be reused at once. Never called while an
-    /// operation of that model is under way.
-    fn evict(&mut self, model: ModelId);
+    /// Forgets a model's weights from page `keep` on: what held them may be reused at once. Never
+    /// called while an operation of that model is under way.
+    fn evict(&mut self, model: ModelId, keep: Pages);
 
     /// The next completion that is due, in the order of their ends.
     fn poll(&mut self, now: Nanos) -> Option<Completion>;

@@ -33,7 +33,13 @@ fn infer(device: &mut Emulated, at: Nanos, counter: u64, bytes: usize) {
 }
 
 fn load(device: &mut Emulated, at: Nanos) {
-    device.start(at, at, ActionId::default(), MODEL, Operation::Load { pages: vec![0] });
+    device.start(
+        at,
+        at,
+        ActionId::default(),
+        MODEL,
+        Operation::Load { first: 0, pages: vec![0], total: Pages::new(1) },
+    );
 }
 
 fn all(device: &mut Emulated) -> Vec<Completion> {

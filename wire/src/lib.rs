@@ -38,7 +38,7 @@ pub mod codec;
 
 pub use action::{Action, ActionKind, LoadModel, UnloadModel, Window};
 pub use id::{ActionId, BootId, ClientId, GpuId, ModelId, RequestId, SessionId, UserId, WorkerId};
-pub use model::{BatchProfile, ModelProfile};
+pub use model::{BatchProfile, ModelProfile, part_of_load, whole_of_load};
 pub use payload::{Encoding, InputSpec, Payload};
 pub use request::{
     InferRequest, InferResponse, ListedModel, LoadRequest, LoadResponse, Origin, UnloadRequest,

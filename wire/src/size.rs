@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU16;
-use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Range, Sub, SubAssign};
 
 /// Bytes of one weights page (16 MiB), the original's default and this project's constant.
 pub const PAGE_BYTES: u64 = 16 << 20;
@@ -146,6 +146,16 @@ impl PageRange {
     pub const fn count(self) -> u16 {
         self.count
     }
+
+    /// The pages of a model of `total` pages that it means; `None` if it ends beyond the last one.
+    pub fn of(self, total: Pages) -> Option<Range<u32>> {
+        if self.is_whole() {
+            return Some(0..total.get());
+        }
+        let first = u32::from(self.first);
+        let end = first + u32::from(self.count);
+        (end <= total.get()).then_some(first..end)
+    }
 }
 
 #[cfg(test)]
@@ -165,6 +175,14 @@ mod tests {
         let last = PageRange::new(u16::MAX, 1).expect("the last page");
         assert!(!last.is_whole() && PageRange::default().is_whole());
         assert_eq!((last.first(), last.count()), (u16::MAX, 1));
+    }
+
+    #[test]
+    fn a_page_range_lies_inside_its_model() {
+        let tail = PageRange::new(3, 2).expect("two pages");
+        assert_eq!(tail.of(Pages::new(5)), Some(3..5));
+        assert_eq!(tail.of(Pages::new(4)), None);
+        assert_eq!(PageRange::WHOLE.of(Pages::new(4)), Some(0..4));
     }
 
     #[test]

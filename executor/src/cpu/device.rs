@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
-use clockwork_wire::{ActionId, BatchSize, ModelId, ModelProfile, Nanos, Span};
+use clockwork_wire::{
+    ActionId, BatchSize, ModelId, ModelProfile, Nanos, Pages, Span, part_of_load,
+};
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::device_core::{Command, Core, Host, Job};
+use super::memory::Part;
 use crate::artifact::{Artifact, Plan};
 use crate::{Completion, Device, DeviceSpec, ModelSource, Operation};
 
@@ -167,9 +170,11 @@ impl Device for CpuDevice {
         assert!(self.under_way.len() < RING, "a worker hands over a few operations at most");
         let (artifact, profile) = self.known(model).expect("a worker starts prepared models only");
         let (span, command) = match operation {
-            Operation::Load { pages } => {
+            Operation::Load { first, pages, total } => {
                 let weights = Arc::clone(&artifact.cpu().weights);
-                (profile.load, Command::Load { id, model, weights, pages })
+                let part = u32::try_from(pages.len()).expect("a page count fits 32 bits");
+                let span = part_of_load(profile.load, Pages::new(part), total);
+                (span, Command::Load { id, model, weights, part: Part { first, pages, total } })
             }
             Operation::Infer { batch, inputs, io_offset, workspace_offset } => {
                 let plan = artifact.cpu().plan(batch).expect("a worker checks batch sizes");
@@ -194,8 +199,8 @@ impl Device for CpuDevice {
         self.free_at()
     }
 
-    fn evict(&mut self, model: ModelId) {
-        self.send(Command::Evict { model });
+    fn evict(&mut self, model: ModelId, keep: Pages) {
+        self.send(Command::Evict { model, keep });
     }
 
     fn poll(&mut self, now: Nanos) -> Option<Completion> {

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
-use clockwork_wire::{ActionId, Encoding, Interval, ModelId, ModelProfile, Nanos, Payload, Status};
+use clockwork_wire::{
+    ActionId, Encoding, Interval, ModelId, ModelProfile, Nanos, Pages, Payload, Status,
+};
 use rtrb::{Consumer, Producer};
 
 use super::matrix::Kernels;
-use super::memory::{MappedPages, Region, WeightsCache};
+use super::memory::{MappedPages, Part, Region, WeightsCache};
 use super::profile::measure;
 use super::run::{Memory, run};
 use crate::artifact::{Artifact, Plan, Weights};
@@ -47,12 +49,12 @@ impl fmt::Debug for Host {
 pub(super) enum Command {
     /// Measure a model and say what it is.
     Prepare { artifact: Arc<Artifact>, reply: SyncSender<Result<ModelProfile, String>> },
-    /// Copy weights into pages.
-    Load { id: ActionId, model: ModelId, weights: Arc<Weights>, pages: Vec<u32> },
+    /// Copy weights, or a part of them, into pages.
+    Load { id: ActionId, model: ModelId, weights: Arc<Weights>, part: Part },
     /// Run a batch.
     Infer(Job),
-    /// Forget weights.
-    Evict { model: ModelId },
+    /// Forget weights from page `keep` on.
+    Evict { model: ModelId, keep: Pages },
 }
 
 /// A batch to be run.
@@ -123,30 +125,47 @@ impl Core {
                 let _ = reply.send(measured.unwrap_or_else(Err));
                 None
             }
-            Command::Load { id, model, weights, pages } => {
+            Command::Load { id, model, weights, part } => {
                 let begin = self.host.now();
-                let loaded = guarded(|| self.load(model, &weights, pages)).flatten();
+                let loaded = guarded(|| self.load(model, &weights, &part)).flatten();
                 let status = if loaded.is_ok() { Status::OK } else { Status::RUNTIME_ERROR };
                 let exec = interval(begin, self.host.now());
                 Some(Completion { exec, ..completion(id, status) })
             }
             Command::Infer(job) => Some(self.infer(job)),
-            Command::Evict { model } => {
-                if let Some(pages) = self.resident.remove(&model) {
-                    self.cache.unmap(pages);
-                }
+            Command::Evict { model, keep } => {
+                self.evict(model, keep);
                 None
             }
         }
     }
 
-    fn load(&mut self, model: ModelId, weights: &Weights, pages: Vec<u32>) -> Result<(), String> {
-        if let Some(pages) = self.resident.remove(&model) {
-            self.cache.unmap(pages);
+    /// All of a model is loaded anew; a part joins what is there.
+    fn load(&mut self, model: ModelId, weights: &Weights, part: &Part) -> Result<(), String> {
+        if part.is_whole() {
+            self.evict(model, Pages::ZERO);
         }
-        let mapped = self.cache.load(pages, weights.bytes())?;
-        self.resident.insert(model, mapped);
-        Ok(())
+        let mut mapped = match self.resident.remove(&model) {
+            Some(mapped) => mapped,
+            None => MappedPages::reserve(part.total)?,
+        };
+        let filled = self.cache.fill(&mut mapped, part, weights.bytes());
+        if mapped.is_empty() {
+            self.cache.unmap(mapped);
+        } else {
+            self.resident.insert(model, mapped);
+        }
+        filled
+    }
+
+    fn evict(&mut self, model: ModelId, keep: Pages) {
+        let Some(mut mapped) = self.resident.remove(&model) else { return };
+        self.cache.cut(&mut mapped, keep);
+        if mapped.is_empty() {
+            self.cache.unmap(mapped);
+        } else {
+            self.resident.insert(model, mapped);
+        }
     }
 
     fn infer(&mut self, mut job: Job) -> Completion {
@@ -161,7 +180,7 @@ impl Core {
         else {
             return completion(job.id, Status::INVALID_ACTION);
         };
-        let Some(weights) = self.resident.get(&job.model).map(MappedPages::floats) else {
+        let Some(weights) = self.resident.get(&job.model).and_then(MappedPages::floats) else {
             return completion(job.id, Status::WEIGHTS_MISSING);
         };
         let begin = self.host.now();

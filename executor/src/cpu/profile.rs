@@ -26,15 +26,13 @@ pub(super) fn measure(
     let begin = host.now();
     let loaded = cache.load((0..weights.pages().get()).collect(), weights.bytes())?;
     let load = host.now() - begin;
+    let floats = loaded.floats().ok_or("weights that were loaded are not all there")?;
     let batches = artifact
         .cpu()
         .plans
         .iter()
         .map(|plan| {
-            Ok(BatchProfile {
-                batch: plan.batch(),
-                exec: time(host, kernels, plan, loaded.floats())?,
-            })
+            Ok(BatchProfile { batch: plan.batch(), exec: time(host, kernels, plan, floats)? })
         })
         .collect::<io::Result<_>>()
         .map_err(failed)?;

@@ -9,7 +9,9 @@ mod engine;
 mod jitter;
 mod models;
 
-use clockwork_wire::{ActionId, BatchSize, ModelId, ModelProfile, Nanos, Span};
+use clockwork_wire::{
+    ActionId, BatchSize, ModelId, ModelProfile, Nanos, Pages, Span, part_of_load,
+};
 
 pub use self::jitter::Jitter;
 
@@ -86,8 +88,14 @@ impl Emulated {
         Span::new(u64::try_from(ns).unwrap_or(u64::MAX))
     }
 
-    fn start_load(&mut self, at: Nanos, id: ActionId, model: ModelId) {
-        let exact = self.models.profile(model).load;
+    fn start_load(
+        &mut self,
+        at: Nanos,
+        id: ActionId,
+        model: ModelId,
+        (part, total): (Pages, Pages),
+    ) {
+        let exact = part_of_load(self.models.profile(model).load, part, total);
         let duration = self.duration(exact);
         self.load.begin(
             at,
@@ -157,7 +165,10 @@ impl Device for Emulated {
     fn start(&mut self, now: Nanos, at: Nanos, id: ActionId, model: ModelId, operation: Operation) {
         assert!(at <= now, "action {id} starts in the future");
         match operation {
-            Operation::Load { .. } => self.start_load(at, id, model),
+            Operation::Load { pages, total, .. } => {
+                let part = u32::try_from(pages.len()).expect("a page count fits 32 bits");
+                self.start_load(at, id, model, (Pages::new(part), total));
+            }
             Operation::Infer { batch, inputs, .. } => {
                 self.start_infer(at, id, model, batch, &inputs);
             }
@@ -172,7 +183,7 @@ impl Device for Emulated {
         self.load.free_at()
     }
 
-    fn evict(&mut self, _model: ModelId) {}
+    fn evict(&mut self, _model: ModelId, _keep: Pages) {}
 
     fn poll(&mut self, now: Nanos) -> Option<Completion> {
         let due = self.next_wakeup().filter(|&due| due <= now)?;

@@ -1,6 +1,6 @@
 //! Whether an action makes sense: everything that can be said before it is due.
 
-use clockwork_wire::{ActionKind, BatchSize, Encoding, ModelProfile, Nanos, Pages, Status};
+use clockwork_wire::{Action, ActionKind, BatchSize, Encoding, ModelProfile, Nanos, Pages, Status};
 
 use super::task::{Task, unknown_model};
 use crate::Inputs;
@@ -15,7 +15,7 @@ pub(crate) struct Rules {
 /// A task for an action that makes sense, or the status that says what is wrong with it.
 pub(crate) fn admit(
     rules: Rules,
-    action: clockwork_wire::Action,
+    action: Action,
     inputs: Inputs,
     received: Nanos,
     profile: Option<&ModelProfile>,
@@ -23,15 +23,13 @@ pub(crate) fn admit(
     if action.window.earliest > action.window.latest {
         return Err(Status::INVALID_ACTION);
     }
-    if !action.pages.is_whole() {
-        // A part of a model cannot be loaded or evicted.
+    let Some(profile) = profile else { return Err(unknown_model(action.kind)) };
+    if !is_possible(&action, profile.pages) {
         return Err(Status::INVALID_ACTION);
     }
-    let Some(profile) = profile else { return Err(unknown_model(action.kind)) };
-    let mut task = Task { action, received, inputs, pages: Pages::ZERO, io_bytes: 0 };
+    let mut task = Task { action, received, inputs, pages: profile.pages, io_bytes: 0 };
     match action.kind {
-        ActionKind::Load => task.pages = profile.pages,
-        ActionKind::Evict => {}
+        ActionKind::Load | ActionKind::Evict => {}
         ActionKind::Infer { batch } => {
             // A batch between two supported sizes runs as the next larger one, as in the original.
             if profile.batches.last().is_none_or(|largest| batch > largest.batch) {
@@ -42,6 +40,17 @@ pub(crate) fn admit(
         }
     }
     Ok(task)
+}
+
+/// Whether an action can be about these pages of a model: any of them can be loaded; those at its end
+/// can be evicted; all of them are needed to execute.
+fn is_possible(action: &Action, total: Pages) -> bool {
+    let Some(pages) = action.pages.of(total) else { return false };
+    match action.kind {
+        ActionKind::Load => true,
+        ActionKind::Evict => pages.end == total.get(),
+        ActionKind::Infer { .. } => action.pages.is_whole(),
+    }
 }
 
 /// Whether the inputs are what the model takes.

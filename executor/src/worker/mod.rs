@@ -24,6 +24,15 @@
 //! run, and only then touches the pages; LOADs and EVICTs never overtake each other. So 54 and 84
 //! do not occur, and a page that a result reports as free is free. LOAD of a model that is already
 //! there copies the weights again into the same pages, as in the original's emulated worker.
+//!
+//! # Parts of models
+//!
+//! A LOAD may be of some of a model's pages, so that an urgent LOAD need not wait for all of a large
+//! one, and an EVICT of the last ones. INFERs start once all pages are there. A range that ends beyond
+//! the model, an EVICT that is not of its end, and an INFER with a range are refused
+//! ([`Status::INVALID_ACTION`]); so is a LOAD of pages that are there
+//! ([`Status::CONCURRENT_MODIFICATION`]): whoever ordered it has lost count. A LOAD of part that fails
+//! leaves the rest as it is.
 
 mod admission;
 mod counters;
@@ -171,7 +180,15 @@ impl Worker {
         if self.outbox.is_empty() { self.wakeups.next() } else { Some(self.now) }
     }
 
-    /// Everything that a controller must know before it schedules for this worker.
+    /// What a controller is told that begins to schedule for this worker. It can be told of whole models
+    /// only and must count every other page as free: models of which only a part is there are dropped
+    /// first, unless they have actions under way.
+    pub fn introduce(&mut self) -> WorkerState {
+        self.lanes.iter_mut().for_each(Lane::drop_incomplete);
+        self.state()
+    }
+
+    /// What there is: devices, their memory, what they hold that can be executed, and models.
     pub fn state(&self) -> WorkerState {
         WorkerState {
             page_bytes: PAGE_BYTES,

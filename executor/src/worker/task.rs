@@ -14,7 +14,7 @@ pub(crate) struct Task {
     pub(crate) received: Nanos,
     /// INFER: the inputs.
     pub(crate) inputs: Inputs,
-    /// LOAD: pages of the model's weights.
+    /// Pages of the model's weights, all of them.
     pub(crate) pages: Pages,
     /// INFER: bytes of inputs and outputs on the device.
     pub(crate) io_bytes: u64,

@@ -66,7 +66,7 @@ impl Driver {
     }
 
     fn load(&mut self, model: ModelId, page: u32) -> Completion {
-        self.start(model, Operation::Load { pages: vec![page] });
+        self.start(model, Operation::Load { first: 0, pages: vec![page], total: Pages::new(1) });
         self.wait()
     }
 
@@ -189,7 +189,7 @@ fn evicted_weights_are_missed_and_their_page_serves_another_model() {
     let mut driver = Driver::prepared(1);
     driver.prepare(other);
     driver.load(MODEL, 0);
-    driver.device.evict(MODEL);
+    driver.device.evict(MODEL, Pages::ZERO);
     assert_eq!(driver.load(other, 0).status, Status::OK);
     assert_eq!(driver.infer(MODEL, raw(1)).status, Status::WEIGHTS_MISSING);
     assert_right(&driver.infer(other, raw(1)), 1);
@@ -207,7 +207,7 @@ fn the_host_copy_goes_with_the_last_model_that_is_it() {
     let last = ModelId::new(MODEL.get() + 2);
     assert_eq!(driver.load(last, 0).status, Status::OK);
     assert_right(&driver.infer(last, raw(1)), 1);
-    driver.device.evict(last);
+    driver.device.evict(last, Pages::ZERO);
     driver.device.remove(last, 1);
     // Its weights are let go by the device core in its own time; the artifact at once.
     assert_eq!(Arc::strong_count(&artifact), 1);
@@ -261,4 +261,24 @@ fn only_compiled_models_are_prepared() {
     let mut driver = Driver::new(1);
     let profile = Arc::new(driver.prepare(MODEL));
     assert!(driver.device.prepare(MODEL, 1, &ModelSource::Profile(profile)).is_err());
+}
+
+#[test]
+fn a_model_answers_when_its_last_part_is_there_and_no_longer_when_one_is_cut_off() {
+    let mut driver = Driver::prepared(2);
+    let total = Pages::new(2);
+    let part = |first, page| Operation::Load { first, pages: vec![page], total };
+    driver.start(MODEL, part(1, 0));
+    assert_eq!(driver.wait().status, Status::OK);
+    assert_eq!(driver.infer(MODEL, raw(1)).status, Status::WEIGHTS_MISSING);
+    driver.start(MODEL, part(1, 1));
+    assert_eq!(driver.wait().status, Status::RUNTIME_ERROR, "it is there already");
+    driver.start(MODEL, part(0, 1));
+    assert_eq!(driver.wait().status, Status::OK);
+    assert_right(&driver.infer(MODEL, raw(2)), 2);
+    driver.device.evict(MODEL, Pages::new(1));
+    assert_eq!(driver.infer(MODEL, raw(1)).status, Status::WEIGHTS_MISSING);
+    driver.start(MODEL, part(1, 0));
+    assert_eq!(driver.wait().status, Status::OK);
+    assert_right(&driver.infer(MODEL, raw(1)), 1);
 }

@@ -5,6 +5,7 @@ mod hostile;
 mod loading;
 mod memory;
 mod opaque;
+mod parts;
 mod rig;
 mod unloading;
 mod weights;

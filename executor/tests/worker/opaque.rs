@@ -9,8 +9,8 @@ use clockwork_executor::{
     Completion, Device, DeviceSpec, ModelSource, Operation, Worker, WorkerConfig,
 };
 use clockwork_wire::{
-    ActionId, ActionKind, BatchSize, Interval, ModelId, ModelProfile, Nanos, Payload, Status,
-    Window,
+    ActionId, ActionKind, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload,
+    Status, Window,
 };
 
 use crate::rig::{EXEC, INFER, Rig, at, from_to, profile, spec};
@@ -66,7 +66,7 @@ impl Device for Scripted {
         Nanos::ZERO
     }
 
-    fn evict(&mut self, model: ModelId) {
+    fn evict(&mut self, model: ModelId, _keep: Pages) {
         let mut script = self.script.borrow_mut();
         assert!(!script.busy.contains(&model), "evicted under a running operation");
         script.evicted.push(model);

@@ -142,7 +142,7 @@ impl Core {
     }
 
     fn tell_state(&mut self, now: Nanos, link: LinkId, query: ActionId) {
-        let state = self.worker.state();
+        let state = self.worker.introduce();
         self.console.queried(now, query, &state);
         self.hub.send(link, Report::State { query, state });
     }

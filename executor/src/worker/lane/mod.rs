@@ -106,9 +106,18 @@ impl Lane {
             return;
         }
         for model in self.residency.held(first, copies) {
-            self.forget(model);
+            self.forget(model, 0);
         }
         self.device.remove(first, copies);
+    }
+
+    /// Drops models of which only a part is there, unless an action for them waits or is under way.
+    pub(crate) fn drop_incomplete(&mut self) {
+        for model in self.residency.incomplete() {
+            if !self.models_in_use().any(|used| used == model) {
+                self.forget(model, 0);
+            }
+        }
     }
 
     /// Takes a waiting action out.

@@ -1,7 +1,7 @@
 //! LOAD and EVICT: one at a time per device, never under a running INFER of their model.
 
 use clockwork_wire::{
-    ActionId, ActionKind, ActionResult, Interval, ModelId, Nanos, Payload, Span, Status,
+    ActionId, ActionKind, ActionResult, Interval, ModelId, Nanos, Pages, Payload, Span, Status,
 };
 
 use super::{Lane, Outbox, result};
@@ -56,11 +56,12 @@ impl Lane {
             return Err(late(task.action.kind));
         }
         match task.action.kind {
-            ActionKind::Evict if !self.residency.holds(model) => Err(Status::EVICT_ABSENT),
-            ActionKind::Load if !self.residency.reserve(model, task.pages) => {
-                Err(Status::INSUFFICIENT_CACHE)
+            ActionKind::Load => self.residency.reserve(model, task.pages, task.action.pages),
+            ActionKind::Evict => {
+                let pages = task.action.pages.of(task.pages).expect("checked on arrival");
+                let holds = self.residency.holds(model, pages);
+                if holds { Ok(()) } else { Err(Status::EVICT_ABSENT) }
             }
-            ActionKind::Load | ActionKind::Evict => Ok(()),
             ActionKind::Infer { .. } => unreachable!("the queue of transfers holds no INFER"),
         }
     }
@@ -69,24 +70,27 @@ impl Lane {
     fn carry_out(&mut self, now: Nanos, at: Nanos, ticket: Ticket, out: &mut Outbox) {
         let (id, model) = (ticket.action.id, ticket.action.model);
         assert!(ticket.window().contains(at), "action {id} starts outside its window");
+        let total = self.residency.total(model);
+        let range = ticket.action.pages.of(total).expect("checked on arrival");
         if ticket.action.kind == ActionKind::Evict {
-            self.forget(model);
+            self.forget(model, range.start);
             self.transfer_over_at = at;
             let exec = Interval { begin: at, end: at, duration: Span::ZERO };
             let mut result = ActionResult::refused(&ticket.action, Status::OK, ticket.received);
             result.exec = exec;
             out.push_back(Output::Result { result, output: Payload::EMPTY });
         } else {
-            let pages = self.residency.pages(model).to_vec();
-            self.device.start(now, at, id, model, Operation::Load { pages });
+            let first = range.start;
+            let pages = self.residency.frames(model, range);
+            self.device.start(now, at, id, model, Operation::Load { first, pages, total });
             self.transfer = Some(Transfer { ticket, phase: Phase::Loading });
         }
     }
 
-    /// Drops a model that is not executing from the device.
-    pub(super) fn forget(&mut self, model: ModelId) {
-        self.device.evict(model);
-        self.residency.release(model);
+    /// Drops what a model that is not executing has on the device, from page `keep` on.
+    pub(super) fn forget(&mut self, model: ModelId, keep: u32) {
+        self.device.evict(model, Pages::new(keep));
+        self.residency.release(model, keep..self.residency.total(model).get());
     }
 
     /// Takes the LOAD under way, if it is the one that asked for this completion.
@@ -106,9 +110,12 @@ impl Lane {
         let model = ticket.action.model;
         self.transfer_over_at = self.device_time(now, completion.exec.end);
         if completion.status.is_ok() {
-            self.residency.publish(model);
+            self.residency.settle(model);
+        } else if ticket.action.pages.is_whole() {
+            self.forget(model, 0);
         } else {
-            self.forget(model);
+            let pages = ticket.action.pages.of(self.residency.total(model));
+            self.residency.release(model, pages.expect("checked on arrival"));
         }
         out.push_back(result(ticket, completion));
     }
@@ -128,7 +135,7 @@ impl Lane {
         let Some(Transfer { ticket, .. }) = self.transfer.take_if(is_drained) else { return };
         if at > ticket.window().latest {
             // It has touched nothing yet, so the weights are as good as before.
-            self.residency.publish(model);
+            self.residency.settle(model);
             self.transfer_over_at = at;
             out.push_back(ticket.refused(late(ticket.action.kind)));
         } else {

@@ -175,7 +175,7 @@ impl WorkerProcess {
     fn greet(&mut self, turn: &mut Turn<'_>) {
         self.sessions += 1;
         self.connection = Connection::Open(self.sessions);
-        let hello = Report::Connected(Box::new(self.worker.state()));
+        let hello = Report::Connected(Box::new(self.worker.introduce()));
         let letter = Letter::Controller(Incoming::Reported(self.id, self.sessions, hello));
         turn.send(letter.into());
     }
