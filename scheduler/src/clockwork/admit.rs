@@ -2,10 +2,10 @@
 
 use clockwork_wire::{ModelId, Nanos, RequestId, Span, Status};
 
-use super::Clockwork;
 use super::backlog::{Prospect, Urgency};
 use super::least::NEVER;
 use super::pending::Pending;
+use super::{Clockwork, index};
 use crate::message::{Request, Response};
 use crate::queue::RequestSlot;
 
@@ -92,16 +92,23 @@ impl Clockwork {
         }
     }
 
-    /// Answers what can be served no longer.
+    /// Answers what can be served no longer: by nothing that would start now.
     pub(super) fn time_out(&mut self, id: ModelId) {
-        let model = &mut self.models[id.index()];
-        let over = model.queue.cursor(self.now + Span::new(1));
+        let soonest = self.now + self.soonest(id) + Span::new(1);
+        let over = self.models[id.index()].queue.cursor(soonest);
         for _ in 0..over {
             let slot = self.models[id.index()].queue.pop().expect("it was counted");
             self.respond(slot, Status::TIMEOUT, None);
         }
-        self.unpledge(id, None);
+        self.unpledge(id);
         self.offer(id);
+    }
+
+    /// The least time in which a model can be executed.
+    pub(super) fn soonest(&self, id: ModelId) -> Span {
+        let kinds = self.models[id.index()].workers.iter();
+        let singles = kinds.map(|&(_, kind)| self.kinds[index(kind)].single());
+        singles.min().unwrap_or_default()
     }
 
     /// Answers a queued request that nobody waits for; one that is ordered completes with its
@@ -113,7 +120,7 @@ impl Clockwork {
         if let Some(slot) = found {
             model.queue.remove(table.at(slot).due, slot);
             self.respond(slot, Status::CANCELLED, None);
-            self.unpledge(id, None);
+            self.unpledge(id);
             self.offer(id);
         }
     }
@@ -123,7 +130,7 @@ impl Clockwork {
         while let Some(slot) = self.models[id.index()].queue.pop() {
             self.respond(slot, status, None);
         }
-        self.unpledge(id, None);
+        self.unpledge(id);
         self.offer(id);
         self.unmet.set(id.index(), NEVER);
     }

@@ -147,20 +147,35 @@ impl Clockwork {
         self.models[id.index()].pledges.push(pledge);
     }
 
-    /// Takes back what is pledged for requests that wait no longer, first of all from `served_by`.
-    pub(super) fn unpledge(&mut self, id: ModelId, served_by: Option<usize>) {
-        let model = &mut self.models[id.index()];
+    /// Takes back what is pledged for requests that wait no longer.
+    pub(super) fn unpledge(&mut self, id: ModelId) {
+        let model = &self.models[id.index()];
         let Some(kind) = model.kind().or(Some(0)).filter(|_| !model.pledges.is_empty()) else {
             return;
         };
         let batches = model.queue.len().div_ceil(self.kinds[kind].most().count);
-        while model.pledges.len() > batches {
-            let own = |pledge: &Pledge| Some(index(pledge.device)) == served_by;
-            let at = model.pledges.iter().position(own).unwrap_or(0);
-            let pledge = model.pledges.remove(at);
-            self.desks[index(pledge.device)].pledged[pledge.urgency.0] -= pledge.time;
+        while self.models[id.index()].pledges.len() > batches {
+            self.take_pledge(id, 0);
         }
         self.adjust_last(id, kind);
+    }
+
+    /// A device has taken a batch out of a model's queue. What is left of a batch that was pledged
+    /// waits for another turn, behind everything that is pledged by now: taken to be next, it would
+    /// promise to all who join it what only those before it were promised.
+    pub(super) fn pledge_rest(&mut self, id: ModelId, served_by: usize) {
+        let pledges = &self.models[id.index()].pledges;
+        if !pledges.is_empty() {
+            let own = pledges.iter().position(|pledge| index(pledge.device) == served_by);
+            self.take_pledge(id, own.unwrap_or(0));
+        }
+        self.unpledge(id);
+        self.repledge(id);
+    }
+
+    fn take_pledge(&mut self, id: ModelId, at: usize) {
+        let pledge = self.models[id.index()].pledges.remove(at);
+        self.desks[index(pledge.device)].pledged[pledge.urgency.0] -= pledge.time;
     }
 
     /// Takes everything back that a model has pledged to a device that it will not be served by.

@@ -1,13 +1,24 @@
 //! Which device executes which batch next.
 
+use std::iter::Peekable;
+
 use clockwork_wire::{ActionKind, BatchSize, ModelId, Nanos, Span, Window};
 use smallvec::SmallVec;
 
 use super::device::Stage;
 use super::engine::Engine;
-use super::kind::Size;
 use super::least::NEVER;
 use super::{Clockwork, Plan, index};
+
+/// A model that wants a device.
+#[derive(Clone, Copy, Debug)]
+struct Urgent {
+    /// The latest start of its most urgent batch, in nanoseconds.
+    key: u64,
+    id: ModelId,
+    /// Where the device has its copy.
+    slot: usize,
+}
 
 /// The batch that a model would start on a device at a given time.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +31,9 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Requests in device time, as a part of what the model's largest batch does.
-    fn thrift(&self, most: &Size) -> f64 {
-        let cost = self.expected.as_f64().max(1.0) / f64::from(self.batch.get());
-        most.time_per_request() / cost
+    /// Requests in device time.
+    fn thrift(&self) -> f64 {
+        f64::from(self.batch.get()) / self.expected.as_f64().max(1.0)
     }
 }
 
@@ -129,35 +139,38 @@ impl Clockwork {
         choice.is_some()
     }
 
-    /// What a device should start at `start`: the most urgent batch; while there is more than can be
-    /// done, the fullest of the most urgent ones.
+    /// What a device should start at `start`: the most urgent batch. While there is more than can be
+    /// done, that or one of those which would be lost if it went first: the one that serves most requests
+    /// in device time.
     fn choose(&mut self, index: usize, start: Nanos) -> Option<(ModelId, usize, Candidate)> {
         let overloaded = self.config.thrift && self.pace.is_overloaded(self.now);
         let mut looks = if overloaded { LOOKS } else { 1 };
         let mut passed: SmallVec<[(usize, u64); 4]> = SmallVec::new();
-        let mut best = None;
-        let mut best_thrift = 0.0;
-        let mut many = true;
-        while let Some((id, slot)) = self.most_urgent(index, many) {
+        let mut best: Option<(ModelId, usize, Candidate)> = None;
+        let mut lost_until = Nanos::MAX;
+        let many = self.wide.urgent(&self.devices[index].wide);
+        let mut many = many.iter().copied().peekable();
+        while let Some(Urgent { key, id, slot }) = self.most_urgent(index, &mut many) {
+            if Nanos::new(key) > lost_until {
+                break;
+            }
             if let Some(batch) = self.candidate(id, index, slot, start) {
-                let kind = self.devices[index].copies.at(slot).kind;
-                let thrift = batch.thrift(self.kinds[kind].most());
-                if thrift > best_thrift * MUCH_FULLER {
-                    (best, best_thrift) = (Some((id, slot, batch)), thrift);
+                let much = |(_, _, best): &(_, _, Candidate)| best.thrift() * MUCH_MORE;
+                if best.as_ref().is_none_or(|best| batch.thrift() > much(best)) {
+                    best = Some((id, slot, batch));
                 }
+                lost_until = lost_until.min(start + batch.expected);
                 looks -= 1;
                 if looks == 0 {
                     break;
                 }
             }
             // It may be another device's yet: it is passed over, here and now.
-            if self.models[id.index()].wide.is_some() {
-                many = false;
-                continue;
+            if self.models[id.index()].wide.is_none() {
+                let wants = &mut self.devices[index].wants;
+                passed.push((slot, wants.get(slot)));
+                wants.set(slot, NEVER);
             }
-            let wants = &mut self.devices[index].wants;
-            passed.push((slot, wants.get(slot)));
-            wants.set(slot, NEVER);
         }
         for (slot, key) in passed {
             self.devices[index].wants.set(slot, key);
@@ -165,19 +178,19 @@ impl Clockwork {
         best
     }
 
-    /// The model that a device should serve first, and the slot of its copy; one with `many` copies
-    /// only if that is asked for.
-    fn most_urgent(&self, index: usize, many: bool) -> Option<(ModelId, usize)> {
+    /// The model that a device should serve first; those with `many` copies are taken out.
+    fn most_urgent(
+        &self,
+        index: usize,
+        many: &mut Peekable<impl Iterator<Item = (u64, usize)>>,
+    ) -> Option<Urgent> {
         let device = &self.devices[index];
         let few = device.wants.first();
-        let many = if many { self.wide.first(&device.wide) } else { None };
-        match (few, many) {
-            (Some((key, slot)), many) if many.is_none_or(|(other, _)| key <= other) => {
-                Some((device.copies.at(slot).model, slot))
-            }
-            (_, Some((_, wide))) => Some((self.wide.model(wide), device.wide_slots[wide])),
-            _ => None,
+        let before = |&(key, _): &(u64, usize)| few.is_none_or(|(other, _)| key < other);
+        if let Some((key, wide)) = many.next_if(before) {
+            return Some(Urgent { key, id: self.wide.model(wide), slot: device.wide_slots[wide] });
         }
+        few.map(|(key, slot)| Urgent { key, id: device.copies.at(slot).model, slot })
     }
 
     /// The batch of `id` that device `index` could start at `start`: the largest that is filled.
@@ -242,7 +255,7 @@ impl Clockwork {
             queued,
             requests,
         });
-        self.unpledge(id, Some(device));
+        self.pledge_rest(id, device);
         self.offer(id);
     }
 
@@ -256,7 +269,8 @@ impl Clockwork {
     pub(super) fn offer(&mut self, id: ModelId) {
         let model = &self.models[id.index()];
         let head = model.queue.head();
-        self.due.set(id.index(), head.map_or(NEVER, Nanos::get));
+        let last = head.map(|head| (head - self.soonest(id)).get());
+        self.due.set(id.index(), last.unwrap_or(NEVER));
         let len = model.queue.len();
         let cold = len > 0 && model.copies.is_empty();
         self.cold = self.cold + u32::from(cold) - u32::from(model.cold);
@@ -297,11 +311,10 @@ impl Clockwork {
     }
 }
 
-/// Among how many models, the most urgent first, a device chooses the fullest batch while there is
-/// more than can be done.
-const LOOKS: u32 = 4;
-/// How much fuller a batch must be to go before a more urgent one.
-const MUCH_FULLER: f64 = 1.1;
+/// Among how many models, the most urgent first, a device chooses while there is more than can be done.
+const LOOKS: u32 = 12;
+/// How many times the requests in device time a batch must serve to go before a more urgent one.
+const MUCH_MORE: f64 = 1.1;
 
 /// An engine holds what a device may be given.
 const _: () = assert!(Engine::MOST >= 4);

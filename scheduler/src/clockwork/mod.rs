@@ -12,7 +12,8 @@
 //!   is pledged to it; for a model that no device holds, behind the loads that are due. How much to
 //!   trust that estimate is learned from what becomes of the requests that are admitted.
 //! * *Thrift* (`admit`, `dispatch`, `pace`): while there is more than can be done, requests that cost
-//!   little device time are let in before dear ones, and a device prefers full batches.
+//!   little device time are let in before dear ones, and of batches that cannot all be in time, a device
+//!   takes the one that serves most requests in its time.
 //! * *Late binding* (`dispatch`): a device is given its next action so long before it is free that
 //!   the order arrives in time, as measured; never more than `depth` at once. Meanwhile batches grow
 //!   and better choices arrive.

@@ -7,7 +7,6 @@ use clockwork_wire::{
 use super::Clockwork;
 use super::device::Stage;
 use super::flight::Flight;
-use super::pending::Pending;
 use crate::message::Response;
 use crate::queue::RequestSlot;
 
@@ -186,13 +185,6 @@ impl Clockwork {
         }
     }
 
-    /// The part of its SLO that the largest batch of a request's model takes.
-    fn tightness(&self, pending: &Pending) -> f64 {
-        let kind = self.models[pending.request.model.index()].kind();
-        let most = kind.map_or(Span::ZERO, |kind| self.kinds[kind].most().exec.value());
-        most.as_f64() / pending.slo.as_f64().max(1.0)
-    }
-
     /// Answers a request, once: it leaves the table. Returns the status that it was answered with.
     pub(super) fn respond(
         &mut self,
@@ -205,8 +197,7 @@ impl Clockwork {
         let in_time = self.now <= pending.deadline();
         let status = if status.is_ok() && !in_time { Status::LATE } else { status };
         if counted {
-            let tightness = self.tightness(&pending);
-            self.pace.answered(self.now, status.is_ok(), tightness);
+            self.pace.answered(self.now, status.is_ok());
         }
         let model = &self.models[pending.request.model.index()];
         self.responses.push_back(Response {

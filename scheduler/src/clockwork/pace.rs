@@ -90,29 +90,25 @@ impl Pace {
     }
 
     /// An admitted request has been answered. While requests are refused, caution follows what
-    /// becomes of the others: about one in a hundred may fail, and one in fifty where an SLO
-    /// leaves room for few batches (`tightness` is the part of it that one takes), because too much
-    /// caution costs most there. While none is refused, caution rests.
-    pub(super) fn answered(&mut self, now: Nanos, in_time: bool, tightness: f64) {
-        let failures = (tightness * tightness * FAILURES_RISE).clamp(FAILURES_LEAST, FAILURES_MOST);
+    /// becomes of the others: a few in a hundred may fail. While none is refused, caution rests.
+    pub(super) fn answered(&mut self, now: Nanos, in_time: bool) {
         if !in_time {
             self.caution = (self.caution + STEP).min(CAUTION_MOST);
-        } else if now - self.refused < MEMORY {
-            self.caution = (self.caution - STEP * failures).max(CAUTION_LEAST);
+        } else if self.is_overloaded(now) {
+            self.caution = (self.caution - STEP * FAILURES).max(CAUTION_LEAST);
         }
     }
 }
 
 /// How much a failure adds to the caution.
 const STEP: f64 = 0.01;
-/// The part of what is admitted that may fail.
-const FAILURES_LEAST: f64 = 0.008;
-const FAILURES_MOST: f64 = 0.02;
-/// It is at its least where a batch takes a sixth of the SLO, and at its most where it takes a quarter.
-const FAILURES_RISE: f64 = 0.32;
+/// The part of what is admitted that may fail. Fewer failures cost more goodput than they are: what is
+/// refused to avoid them leaves batches less full, which costs the others device time.
+const FAILURES: f64 = 0.02;
 const CAUTION_LEAST: f64 = 0.5;
-/// More than this keeps queues so short that batches do not fill.
-const CAUTION_MOST: f64 = 1.25;
+/// What is expected is never taken to last longer than that: more caution keeps queues so short that
+/// batches do not fill, and then everything does last longer.
+const CAUTION_MOST: f64 = 1.0;
 /// Over how many requests the usual cost is averaged.
 const COSTS: f64 = 256.0;
 /// Within these factors a request counts as cheaper or dearer than usual.
@@ -132,7 +128,7 @@ mod tests {
         for _ in 0..1_000 {
             pace.delivered(Span::from_secs(1));
             pace.completed(now, Span::from_secs(1));
-            pace.answered(now, false, 0.1);
+            pace.answered(now, false);
         }
         assert_eq!((pace.delivery(), pace.margin()), (Span::from_secs(1), Span::from_secs(1)));
         for _ in 0..1_000 {

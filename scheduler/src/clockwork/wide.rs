@@ -5,6 +5,7 @@
 //! that it holds. There are few such models, because copies take device memory.
 
 use clockwork_wire::ModelId;
+use smallvec::SmallVec;
 
 use super::Clockwork;
 use super::bits::Bits;
@@ -32,10 +33,20 @@ impl Wide {
         self.wants[wide] = key;
     }
 
-    /// The most urgent of those that are in `held`.
-    pub(super) fn first(&self, held: &Bits) -> Option<(u64, usize)> {
-        let wanted = held.iter().map(|wide| (self.wants[wide], wide));
-        wanted.min().filter(|&(key, _)| key != NEVER)
+    /// The most urgent of those that are in `held`, the first of them first.
+    pub(super) fn urgent(&self, held: &Bits) -> Wanted {
+        let mut urgent = Wanted::new();
+        for wide in held.iter() {
+            let key = self.wants[wide];
+            let full = urgent.len() == urgent.inline_size();
+            if key == NEVER || full && urgent.last().is_some_and(|&(last, _)| last <= key) {
+                continue;
+            }
+            urgent.truncate(urgent.inline_size() - 1);
+            let at = urgent.partition_point(|&(other, _)| other <= key);
+            urgent.insert(at, (key, wide));
+        }
+        urgent
     }
 
     /// The model with this number among those with many copies.
@@ -61,6 +72,9 @@ impl Wide {
         self.free.push(wide);
     }
 }
+
+/// The most urgent of the models with many copies on a device: what they want, and their numbers.
+pub(super) type Wanted = SmallVec<[(u64, usize); 16]>;
 
 impl Clockwork {
     /// Notes in which slot a device has a model with many copies loaded, if it has.
