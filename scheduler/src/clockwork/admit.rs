@@ -33,7 +33,7 @@ impl Clockwork {
         self.enqueue(slot, due, kind);
         match prospect {
             Some(prospect) => {
-                self.pledge(request.model, kind, urgency, prospect);
+                self.pledge(request.model, prospect);
                 self.relieve(request.model, kind, prospect.end);
             }
             None => self.want_copy(request.model, self.kinds[kind].single()),

@@ -13,6 +13,7 @@ use clockwork_wire::{ModelId, Nanos, Span};
 use smallvec::SmallVec;
 
 use super::device::Stage;
+use super::model::Model;
 use super::{Clockwork, index};
 
 /// A batch that waits, counted to a device.
@@ -20,21 +21,12 @@ use super::{Clockwork, index};
 pub(super) struct Pledge {
     device: u32,
     urgency: Urgency,
-    /// How many requests it is expected to have when its turn comes.
-    expected: u32,
-    /// What is counted: the time of the batch that it is expected to be.
+    /// How many requests it is expected to have when its turn comes: a batch size.
+    room: u32,
+    /// What is counted: how long such a batch takes.
     time: Span,
     /// When it was expected to start; what is pledged later does not come before it.
     start: Nanos,
-}
-
-impl Pledge {
-    /// Counts nothing yet.
-    fn new(device: usize, urgency: Urgency, expected: usize, start: Nanos) -> Self {
-        let narrow = |at: usize| u32::try_from(at).expect("devices and batches fit 32 bits");
-        let (device, expected) = (narrow(device), narrow(expected));
-        Self { device, urgency, expected, time: Span::ZERO, start }
-    }
 }
 
 /// The pledges of a model; the last is of the batch that the next request joins.
@@ -79,85 +71,65 @@ pub(super) struct Prospect {
     pub end: Nanos,
     /// Device time of one request of that batch, in nanoseconds.
     pub cost: f64,
-    /// If it begins a batch: the device to pledge it to, and when it would start there.
-    begins: Option<(usize, Nanos)>,
+    /// If it begins a batch: what to pledge.
+    begins: Option<Pledge>,
 }
 
 impl Clockwork {
     /// When one more request of a model would be served; `None` if no device has a copy.
     pub(super) fn prospect(&self, id: ModelId, kind: usize, urgency: Urgency) -> Option<Prospect> {
         let model = &self.models[id.index()];
-        let sizes = &self.kinds[kind];
-        let joins = model.queue.len() % sizes.most().count;
-        if let (1.., Some(pledge)) = (joins, model.pledges.last()) {
-            let start = self.desks[index(pledge.device)].end.max(self.now).max(pledge.start);
-            let end = start + sizes.time_for(joins + 1);
-            let expected = index(pledge.expected).max(joins + 1);
-            return Some(Prospect { start, end, cost: sizes.cost_of(expected), begins: None });
-        }
-        let (device, start) = self.least_busy(id, urgency)?;
-        let expected = self.expected_batch(id, kind, 1, start);
-        let end = start + sizes.time_for(expected);
-        let cost = sizes.cost_of(expected);
-        Some(Prospect { start, end, cost, begins: Some((device, start)) })
+        let joins = model.pledges.last().filter(|_| model.queue.len() < room(&model.pledges));
+        let begins = if joins.is_none() { Some(self.begin(id, kind, urgency)?) } else { None };
+        let pledge = joins.copied().or(begins)?;
+        let start = self.desks[index(pledge.device)].end.max(self.now).max(pledge.start);
+        let cost = pledge.time.as_f64() / f64::from(pledge.room);
+        Some(Prospect { start, end: start + pledge.time, cost, begins })
     }
 
-    /// How many requests a batch has when it starts, if it has `count` now and the model's requests
-    /// come as they came of late.
-    fn expected_batch(&self, id: ModelId, kind: usize, count: usize, start: Nanos) -> usize {
-        let model = &self.models[id.index()];
-        let interval = model.arrivals.interval().get().max(1);
-        let more = (start - self.now).get() / interval;
-        let more = usize::try_from(more).unwrap_or(usize::MAX);
-        count.saturating_add(more).min(self.kinds[kind].most().count)
+    /// The batch that a further request of a model begins: as many requests as will be there when its
+    /// turn comes, if they come as they came of late.
+    fn begin(&self, id: ModelId, kind: usize, urgency: Urgency) -> Option<Pledge> {
+        let (device, start) = self.least_busy(id, urgency)?;
+        let interval = self.models[id.index()].arrivals.interval().get().max(1);
+        let wait = (start - self.now).scale(SURE);
+        let more = usize::try_from(wait.get() / interval).unwrap_or(usize::MAX);
+        let size = self.kinds[kind].filled(more.saturating_add(1));
+        let device = u32::try_from(device).expect("devices fit 32 bits");
+        let room = u32::from(size.batch.get());
+        Some(Pledge { device, urgency, room, time: size.exec.value(), start })
     }
 
     /// Counts a request that has just joined its model's queue.
-    pub(super) fn pledge(&mut self, id: ModelId, kind: usize, urgency: Urgency, at: Prospect) {
-        if let Some((device, start)) = at.begins {
-            self.add_pledge(id, kind, urgency, device, start);
+    pub(super) fn pledge(&mut self, id: ModelId, at: Prospect) {
+        if let Some(pledge) = at.begins {
+            self.desks[index(pledge.device)].pledged[pledge.urgency.0] += pledge.time;
+            self.models[id.index()].pledges.push(pledge);
         }
-        self.adjust_last(id, kind);
     }
 
     /// Counts what waits for a model and is not counted to any device.
     pub(super) fn repledge(&mut self, id: ModelId) {
         let model = &self.models[id.index()];
-        let Some(kind) = model.kind() else { return };
-        let batches = model.queue.len().div_ceil(self.kinds[kind].most().count);
-        let Some(first) = model.queue.iter().next() else { return };
+        let Some((kind, first)) = model.kind().zip(model.queue.iter().next()) else { return };
         let urgency = Urgency::of(self.table.at(first).slo);
-        while self.models[id.index()].pledges.len() < batches {
-            let Some((device, start)) = self.least_busy(id, urgency) else { return };
-            self.add_pledge(id, kind, urgency, device, start);
-            self.adjust_last(id, kind);
+        while room(&self.models[id.index()].pledges) < self.models[id.index()].queue.len() {
+            let Some(at) = self.prospect(id, kind, urgency) else { return };
+            self.pledge(id, at);
         }
     }
 
-    fn add_pledge(
-        &mut self,
-        id: ModelId,
-        kind: usize,
-        urgency: Urgency,
-        device: usize,
-        start: Nanos,
-    ) {
-        let expected = self.expected_batch(id, kind, 1, start);
-        let pledge = Pledge::new(device, urgency, expected, start);
-        self.models[id.index()].pledges.push(pledge);
-    }
-
-    /// Takes back what is pledged for requests that wait no longer.
+    /// Takes back what is pledged for requests that wait no longer, the first ones first.
     pub(super) fn unpledge(&mut self, id: ModelId) {
-        let model = &self.models[id.index()];
-        let Some(kind) = model.kind().or(Some(0)).filter(|_| !model.pledges.is_empty()) else {
-            return;
-        };
-        let batches = model.queue.len().div_ceil(self.kinds[kind].most().count);
-        while self.models[id.index()].pledges.len() > batches {
-            self.take_pledge(id, 0);
+        loop {
+            let Model { pledges, queue, .. } = &self.models[id.index()];
+            match pledges.first() {
+                Some(first) if queue.len() + index(first.room) <= room(pledges) => {
+                    self.take_pledge(id, 0);
+                }
+                _ => return,
+            }
         }
-        self.adjust_last(id, kind);
     }
 
     /// A device has taken a batch out of a model's queue. What is left of a batch that was pledged
@@ -188,19 +160,6 @@ impl Clockwork {
             }
             stays
         });
-    }
-
-    fn adjust_last(&mut self, id: ModelId, kind: usize) {
-        let model = &mut self.models[id.index()];
-        let kind = &self.kinds[kind];
-        let most = kind.most().count;
-        let before = model.pledges.len().saturating_sub(1) * most;
-        let Some(last) = model.pledges.last_mut() else { return };
-        let count = model.queue.len().saturating_sub(before);
-        let time = kind.time_for(count.max(index(last.expected)).min(most));
-        let pledged = &mut self.desks[index(last.device)].pledged[last.urgency.0];
-        *pledged = *pledged - last.time + time;
-        last.time = time;
     }
 
     /// The device that would first be done with what it has, among those with a copy.
@@ -234,6 +193,15 @@ impl Clockwork {
         self.desks[device].end = self.devices[device].exec.end(self.now);
     }
 }
+
+/// How many requests are counted.
+fn room(pledges: &Pledges) -> usize {
+    pledges.iter().map(|pledge| index(pledge.room)).sum()
+}
+
+/// The part of the requests that a batch is expected to gather which is counted on: room that is not
+/// filled in the end is device time that was counted for nothing.
+const SURE: f64 = 0.8;
 
 /// With the end of what is given, one cache line per device.
 const URGENCIES: usize = 7;

@@ -97,19 +97,6 @@ impl Kind {
         self.sizes.iter().rev().find(|size| size.count <= count).unwrap_or(&self.sizes[0])
     }
 
-    /// The time of the smallest batch that holds `count` requests, none for none.
-    pub(super) fn time_for(&self, count: usize) -> Span {
-        if count == 0 {
-            return Span::ZERO;
-        }
-        self.sizes
-            .iter()
-            .find(|size| size.count >= count)
-            .unwrap_or_else(|| self.most())
-            .exec
-            .value()
-    }
-
     /// Device time of one request of a batch of `count` or so, in nanoseconds.
     pub(super) fn cost_of(&self, count: usize) -> f64 {
         self.filled(count).time_per_request()

@@ -92,7 +92,7 @@ impl Patience {
     }
 }
 
-/// The mean time between requests, over about the last eight.
+/// The mean time between requests, over about the last sixteen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Arrivals {
     last: Nanos,
@@ -106,7 +106,7 @@ impl Arrivals {
         self.interval = if self.last == Nanos::ZERO {
             RARE
         } else {
-            Span::new(self.interval.get() - self.interval.get() / 8 + since.get() / 8)
+            Span::new(self.interval.get() - self.interval.get() / 16 + since.get() / 16)
         };
         self.last = now;
     }
