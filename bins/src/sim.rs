@@ -40,7 +40,7 @@ pub struct Arguments {
     /// Which scheduler decides, instead of the scenario's
     #[arg(long)]
     scheduler: Option<SchedulerKind>,
-    /// A knob of the scheduler, as scheduler.max_batch=16, instead of all of the scenario's; may be
+    /// A knob of the scheduler, as `scheduler.max_batch=16`, instead of all of the scenario's; may be
     /// repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     knobs: Vec<String>,
