@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use clockwork_config::SchedulerKind;
+use clockwork_simulator::ahead;
 use clockwork_simulator::policies::{self, Case};
 use clockwork_simulator::shards::{self, Row};
 use clockwork_simulator::{CLUSTERS, Options, SCENARIOS, Scenario, scenario, simulate};
@@ -75,6 +76,9 @@ enum Table {
     /// What each policy of the scheduler `clockwork` is worth, and what it is worth beside `infer5`: in
     /// the SLO, refusals, cold starts and p99 by SLO and load
     Policies,
+    /// What the scheduler `clockwork` derives of how far ahead it orders, beside every constant, by
+    /// speed of the devices, delay of the messages and SLO
+    Ahead,
 }
 
 /// Runs a scenario and prints its report.
@@ -87,6 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => single(arguments, options),
         Some(Table::Shards) => shard_table(arguments, &options),
         Some(Table::Policies) => policy_table(arguments, &options),
+        Some(Table::Ahead) => ahead_table(arguments, &options),
     }
 }
 
@@ -139,6 +144,19 @@ fn policy_table(arguments: &Arguments, options: &Options) -> Result<(), Failure>
     let chosen = |case: &Case| arguments.scenario == "random" || case.is_of(&arguments.scenario);
     for case in Case::all(&options).filter(chosen) {
         let row = policies::Row::of(case, arguments.seed, &options);
+        violations += row.violations().count();
+        say(&row.to_string());
+    }
+    judge(violations, arguments.seed, &arguments.scenario)
+}
+
+fn ahead_table(arguments: &Arguments, options: &Options) -> Result<(), Failure> {
+    let seeds = options::seeds(arguments)?;
+    say(&ahead::Row::head());
+    let mut violations = 0;
+    let chosen = |case: &Case| arguments.scenario == "random" || case.is_of(&arguments.scenario);
+    for (case, way) in ahead::Row::cases(options).filter(|(case, _)| chosen(case)) {
+        let row = ahead::Row::of((case, way), &seeds, options);
         violations += row.violations().count();
         say(&row.to_string());
     }

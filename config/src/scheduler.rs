@@ -80,8 +80,9 @@ knobs! {
         /// room to spare. false: copies are made only where they help a request that waits. true:
         /// memory fills with copies that the next LOAD may have to evict.
         pub spread: bool = true,
-        /// "clockwork": INFERs that a device is given at once, 1 to 4. 1: it idles for a network
-        /// round trip after each. 4: work is committed before better choices arrive.
+        /// "clockwork": INFERs that a device has before it at once, 1 to 4, those whose results are on
+        /// their way not counted. 1: each order comes when the last one is over, and the device idles
+        /// until then. 4: work is committed before better choices arrive.
         pub depth: u32 = 2,
         /// "clockwork": how long before a device is free it is given its next INFER; 0 derives it
         /// from measured deliveries. Small: devices idle. Large: work is committed early.

@@ -20,6 +20,7 @@
 //! assert!(report.in_slo > 0.999);
 //! ```
 
+pub mod ahead;
 pub mod calibration;
 pub mod policies;
 pub mod recording;
@@ -38,7 +39,7 @@ mod world;
 pub use calibration::{Calibration, Cost, Link};
 pub use recording::Recording;
 pub use report::Report;
-pub use scenario::{CLUSTERS, SCENARIOS, Scenario};
+pub use scenario::{CLUSTERS, PACED, SCENARIOS, Scenario};
 pub use trace::Trace;
 
 use std::sync::Arc;

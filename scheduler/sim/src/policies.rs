@@ -66,6 +66,15 @@ impl Case {
     /// # Panics
     /// As [`simulate`].
     pub fn run(&self, seed: u64, options: &Options, tune: impl Fn(&mut SchedulerConfig)) -> Report {
+        simulate(self.scenario, seed, &self.options(options, tune))
+    }
+
+    /// The options of the case with some knobs turned.
+    pub(crate) fn options(
+        &self,
+        options: &Options,
+        tune: impl Fn(&mut SchedulerConfig),
+    ) -> Options {
         let mut config = SchedulerConfig {
             kind: SchedulerKind::Clockwork,
             default_slo: self.slo,
@@ -75,7 +84,7 @@ impl Case {
         // Queues take about an SLO to come to rest.
         let warmup = Span::from_secs(1) + self.slo.times(2);
         let duration = Span::from_secs(2) + self.slo.times(4);
-        let options = Options {
+        Options {
             kind: Some(config.kind),
             scheduler: Some(config),
             load: Some(self.load),
@@ -83,8 +92,7 @@ impl Case {
             duration: Some(options.duration.unwrap_or(duration)),
             devices: options.devices.or(Some(DEVICES)),
             ..options.clone()
-        };
-        simulate(self.scenario, seed, &options)
+        }
     }
 }
 

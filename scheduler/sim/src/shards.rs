@@ -62,7 +62,7 @@ pub fn compare(
 
 impl Runs {
     /// Runs every seed, beside each other: a run touches nothing but itself.
-    fn of(scenario: &Scenario, seeds: &[u64], options: &Options) -> Self {
+    pub(crate) fn of(scenario: &Scenario, seeds: &[u64], options: &Options) -> Self {
         std::thread::scope(|scope| {
             let start = |&seed| scope.spawn(move || simulate(scenario, seed, options));
             let runs: Vec<_> = seeds.iter().map(start).collect();
@@ -96,6 +96,16 @@ impl Runs {
     /// Changes per second of the table of homes that gave a model another shard.
     pub fn homes_changed(&self) -> f64 {
         self.mean(|Report { work, .. }| Span::new(work.homes_changed).as_f64() / work.seconds)
+    }
+
+    /// 99th percentile of the latency of what was answered.
+    pub fn p99_ms(&self) -> f64 {
+        self.mean(|report| report.latency.p99_ms)
+    }
+
+    /// Mean inputs per INFER.
+    pub fn batch_mean(&self) -> f64 {
+        self.mean(|report| report.batch_mean)
     }
 
     fn mean(&self, of: impl Fn(&Report) -> f64) -> f64 {

@@ -190,7 +190,7 @@ impl Clockwork {
 
     /// Notes when what a device has been given ends.
     pub(super) fn note_end(&mut self, device: usize) {
-        self.desks[device].end = self.devices[device].exec.end(self.now);
+        self.desks[device].end = self.devices[device].exec.end(self.now, self.pace.margin());
     }
 }
 

@@ -79,8 +79,10 @@ impl Clockwork {
         let mut at = NEVER;
         if device.up && device.exec.len() == 0 {
             self.free.insert(index);
-        } else if device.up && device.exec.len() < self.depth {
-            let reached = self.desks[index].end - self.ahead(index);
+        } else if device.up
+            && let Some(fewer) = device.exec.fewer_than(self.depth, self.now, self.pace.margin())
+        {
+            let reached = fewer.max(self.desks[index].end - self.ahead(index));
             if reached <= self.now {
                 self.near.insert(index);
             } else {

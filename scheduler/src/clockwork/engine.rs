@@ -27,14 +27,29 @@ impl Engine {
         self.len.checked_sub(1).map_or(Span::ZERO, |at| self.work[at].1)
     }
 
-    /// When the engine will be free: now, if it is idle. A first action that is late is taken to end
-    /// any moment, with the rest still to come.
-    pub(super) fn end(&self, now: Nanos) -> Nanos {
+    /// When the engine will be free: now, if it is idle. A first action is late if its result is out
+    /// by more than `lag` after its end, the time that results take; it is then taken to have ended
+    /// just so long ago, with the rest still to come.
+    pub(super) fn end(&self, now: Nanos, lag: Span) -> Nanos {
         if self.len == 0 {
             return now;
         }
         let rest = self.total - self.work[0].1;
-        (self.begin + self.total).max(now + rest)
+        (self.begin + self.total).max(now - lag + rest)
+    }
+
+    /// From when on fewer than `depth` actions are believed to be before the engine, those whose
+    /// results are on their way not counted; `None` if that is only known when a result comes.
+    pub(super) fn fewer_than(&self, depth: usize, now: Nanos, lag: Span) -> Option<Nanos> {
+        if self.len < depth {
+            return Some(now);
+        }
+        let is_late = self.begin + self.work[0].1 + lag < now;
+        if self.len == Self::MOST || is_late {
+            return None;
+        }
+        let over: Span = self.work[..=self.len - depth].iter().map(|&(_, size)| size).sum();
+        Some(self.begin + over)
     }
 
     /// Gives the engine an action that takes `size` and starts at `start` if nothing is before it.
@@ -77,16 +92,16 @@ mod tests {
     #[test]
     fn work_adds_up_and_an_end_restarts_the_clock() {
         let mut engine = Engine::default();
-        assert_eq!(engine.end(at(5)), at(5));
+        assert_eq!(engine.end(at(5), MS), at(5));
         engine.add(1, at(1), MS.times(4));
         engine.add(2, at(1), MS.times(4));
-        assert_eq!(engine.end(at(0)), at(9));
+        assert_eq!(engine.end(at(0), MS), at(9));
         engine.remove(1, at(6));
-        assert_eq!(engine.end(at(6)), at(10));
+        assert_eq!(engine.end(at(6), MS), at(10));
         engine.remove(7, at(7));
         assert_eq!(engine.len(), 1);
         engine.remove(2, at(8));
-        assert_eq!(engine.end(at(8)), at(8));
+        assert_eq!(engine.end(at(8), MS), at(8));
     }
 
     #[test]
@@ -94,8 +109,33 @@ mod tests {
         let mut engine = Engine::default();
         engine.add(1, at(0), MS.times(4));
         engine.add(2, at(0), MS.times(20));
-        assert_eq!(engine.end(at(3)), at(24));
-        assert_eq!(engine.end(at(30)), at(50));
+        assert_eq!(engine.end(at(3), MS), at(24));
+        assert_eq!(engine.end(at(5), MS), at(24), "its result is on its way");
+        assert_eq!(engine.end(at(30), MS), at(49));
+    }
+
+    #[test]
+    fn what_is_over_does_not_count_while_its_result_is_on_its_way() {
+        let mut engine = Engine::default();
+        engine.add(1, at(0), MS.times(4));
+        engine.add(2, at(0), MS.times(4));
+        assert_eq!(engine.fewer_than(3, at(1), MS), Some(at(1)), "two are fewer than three");
+        assert_eq!(engine.fewer_than(2, at(1), MS), Some(at(4)), "when the first is over");
+        assert_eq!(engine.fewer_than(1, at(1), MS), Some(at(8)));
+        assert_eq!(engine.fewer_than(2, at(5), MS), Some(at(4)));
+        assert_eq!(engine.fewer_than(2, at(6), MS), None, "the first is late");
+    }
+
+    #[test]
+    fn an_engine_that_holds_as_much_as_it_may_waits_for_a_result() {
+        let mut engine = Engine::default();
+        for id in 0..Engine::MOST {
+            assert!(engine.fewer_than(2, at(0), MS.times(9)).is_some());
+            engine.add(u64::try_from(id).unwrap(), at(0), MS);
+        }
+        assert_eq!(engine.fewer_than(2, at(9), MS.times(9)), None);
+        engine.remove(0, at(1));
+        assert_eq!(engine.fewer_than(2, at(9), MS.times(9)), Some(at(3)));
     }
 
     #[test]
@@ -104,6 +144,6 @@ mod tests {
         engine.add(1, at(0), MS.times(4));
         engine.add(2, at(0), MS.times(20));
         engine.remove(2, at(1));
-        assert_eq!(engine.end(at(1)), at(4));
+        assert_eq!(engine.end(at(1), MS), at(4));
     }
 }

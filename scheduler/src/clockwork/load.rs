@@ -155,7 +155,8 @@ impl Clockwork {
         if holds || device.pages < self.kinds[kind].pages {
             return None;
         }
-        let begin = device.load.end(self.now).max(self.now + self.pace.delivery());
+        let begin =
+            device.load.end(self.now, self.pace.margin()).max(self.now + self.pace.delivery());
         let ready = begin + self.kinds[kind].load.value();
         let end = ready.max(self.reached(index)) + self.kinds[kind].single();
         Some(Site { end, device: index, kind, ready })

@@ -15,8 +15,8 @@
 //!   little device time are let in before dear ones, and of batches that cannot all be in time, a device
 //!   takes the one that serves most requests in its time.
 //! * *Late binding* (`dispatch`): a device is given its next action so long before it is free that
-//!   the order arrives in time, as measured; never more than `depth` at once. Meanwhile batches grow
-//!   and better choices arrive.
+//!   the order arrives in time, as measured; never more than `depth` at once, those whose results must
+//!   be on their way not counted. Meanwhile batches grow and better choices arrive.
 //! * *Loads that pay* (`load`): a further copy is made where it serves a request sooner than the
 //!   present ones would, and a first one if it can be there in time; where memory is free, one that
 //!   had to refuse is copied in any case. Models with unmet work stand in one heap, by how much of it
@@ -85,7 +85,7 @@ pub struct Clockwork {
     config: SchedulerConfig,
     epoch: u32,
     shard: u32,
-    /// How many INFERs a device is given at once.
+    /// How many INFERs a device has before it at once.
     depth: usize,
     /// The clock of the last turn; time never decreases.
     now: Nanos,

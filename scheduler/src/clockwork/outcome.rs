@@ -91,9 +91,13 @@ impl Clockwork {
             size.exec.insert(measured);
         }
         self.pace.completed(self.now, self.now - flight.end());
-        if flight.first {
-            self.pace.delivered(result.exec.begin - flight.sent);
-        }
+        // Behind others an action starts when they are over, but its order came when it came.
+        let there = if flight.first {
+            result.exec.begin
+        } else {
+            result.received + result.copy_input.duration
+        };
+        self.pace.delivered(there - flight.sent);
     }
 
     /// Gives a request whose action was lost to another one, if its deadline allows; once, and only

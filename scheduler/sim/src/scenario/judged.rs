@@ -7,7 +7,7 @@ use clockwork_wire::Span;
 use clockwork_workload::Plan;
 use clockwork_workload::generator::{OpenLoop, Popularity, Step};
 
-use super::{DeviceSetup, Scenario, Setup, models};
+use super::{Catalogue, DeviceSetup, Scenario, Setup, models};
 use crate::Options;
 
 pub(crate) const STEADY: Scenario = Scenario {
@@ -17,6 +17,20 @@ pub(crate) const STEADY: Scenario = Scenario {
         let plan = Plan::of(RESNET50, 12);
         let rate = 4.0 * options.load.unwrap_or(1.0) * rate_of(RESNET50, slo(options));
         setup(options, plan, 4, Popularity::Uniform, &steady(rate))
+    },
+};
+
+pub(crate) const FAST: Scenario = Scenario {
+    name: "judge-fast",
+    description: "2 devices that are ten times as fast as those of judge-steady, 6 copies",
+    build: |options, _| {
+        let plan = Plan::of(RESNET50, 6);
+        let rate = 2.0
+            * options.load.unwrap_or(1.0)
+            * FASTER
+            * rate_of(RESNET50, slo(options).scale(FASTER));
+        let catalogue = models::slower(&models::only(&[RESNET50]), 1.0 / FASTER, 16);
+        served(options, plan, (2, &catalogue), Popularity::Uniform, &steady(rate))
     },
 };
 
@@ -65,13 +79,23 @@ pub(crate) const COLD: Scenario = Scenario {
 
 fn setup(
     options: &Options,
-    mut plan: Plan,
+    plan: Plan,
     devices: usize,
     popularity: Popularity,
     steps: &[Step],
 ) -> Setup {
+    served(options, plan, (devices, &models::catalogue()), popularity, steps)
+}
+
+fn served(
+    options: &Options,
+    mut plan: Plan,
+    (devices, catalogue): (usize, &Catalogue),
+    popularity: Popularity,
+    steps: &[Step],
+) -> Setup {
     plan.add(OpenLoop::new(plan.targets(), popularity, steps.to_vec()));
-    let setup = Setup::cluster(options, 1, devices, &models::catalogue()).serving(plan);
+    let setup = Setup::cluster(options, 1, devices, catalogue).serving(plan);
     Setup { warmup: Span::from_millis(1_000), duration: Span::from_secs(2), ..setup }
 }
 
@@ -98,6 +122,9 @@ const RESNET50: &str = "resnet50_v2";
 
 const MIXED: [&str; 5] =
     ["resnet50_v2", "resnet18_v2", "winograd_resnet18_v2", "densenet121", "resnet152_v1"];
+
+/// How much faster the fast devices are.
+const FASTER: f64 = 10.0;
 
 /// Bursts that are prepared: 20 seconds.
 const BURSTS: usize = 100;

@@ -61,12 +61,16 @@ pub const TRACED: [&str; 2] = [popular::AZURE.name, popular::AZURE_SHIFT.name];
 /// What policies are judged by, in the order of their table.
 pub static JUDGED: [Scenario; 4] = [judged::STEADY, judged::MIX, judged::BURST, judged::COLD];
 
+/// What looking ahead is judged by: executions that take a third of a millisecond, three, and one
+/// to eight. The first is new here, the others are of [`JUDGED`].
+pub static PACED: [Scenario; 3] = [judged::FAST, judged::STEADY, judged::MIX];
+
 /// The scenario of this name.
 ///
 /// # Errors
 /// If there is none; the error names all there are.
 pub fn find(name: &str) -> Result<&'static Scenario, UnknownScenario> {
-    let all = || SCENARIOS.iter().chain(&CLUSTERS).chain(&JUDGED);
+    let all = || SCENARIOS.iter().chain(&CLUSTERS).chain(&JUDGED).chain(&PACED[..1]);
     all().find(|scenario| scenario.name == name).ok_or_else(|| UnknownScenario {
         name: name.to_owned(),
         valid: all().map(|scenario| scenario.name).collect::<Vec<_>>().join(", "),
