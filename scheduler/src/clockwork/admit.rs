@@ -22,7 +22,7 @@ impl Clockwork {
         let urgency = Urgency::of(slo);
         self.offered.note(request.model);
         self.models[request.model.index()].arrivals.note(self.now);
-        let prospect = self.prospect(request.model, kind, urgency);
+        let prospect = self.prospect(request.model, kind, urgency, due);
         if !self.is_feasible(kind, prospect, due) {
             self.unserved(request.model, kind);
             return self.refuse(&request, slo, Status::REFUSED);

@@ -27,6 +27,8 @@ pub(super) struct Pledge {
     time: Span,
     /// When it was expected to start; what is pledged later does not come before it.
     start: Nanos,
+    /// By when its first request is due.
+    due: Nanos,
 }
 
 /// The pledges of a model; the last is of the batch that the next request joins.
@@ -71,40 +73,88 @@ pub(super) struct Prospect {
     pub end: Nanos,
     /// Device time of one request of that batch, in nanoseconds.
     pub cost: f64,
-    /// If it begins a batch: what to pledge.
-    begins: Option<Pledge>,
+    /// The batch that it is in.
+    pledge: Pledge,
+    change: Change,
+}
+
+/// What one more request does to the pledges of its model.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// It joins the last one.
+    Joins,
+    /// The last one grows to hold it.
+    Grows,
+    /// It begins another one.
+    Begins,
 }
 
 impl Clockwork {
     /// When one more request of a model would be served; `None` if no device has a copy.
-    pub(super) fn prospect(&self, id: ModelId, kind: usize, urgency: Urgency) -> Option<Prospect> {
-        let model = &self.models[id.index()];
-        let joins = model.pledges.last().filter(|_| model.queue.len() < room(&model.pledges));
-        let begins = if joins.is_none() { Some(self.begin(id, kind, urgency)?) } else { None };
-        let pledge = joins.copied().or(begins)?;
-        let start = self.desks[index(pledge.device)].end.max(self.now).max(pledge.start);
+    pub(super) fn prospect(
+        &self,
+        id: ModelId,
+        kind: usize,
+        urgency: Urgency,
+        due: Nanos,
+    ) -> Option<Prospect> {
+        let Model { pledges, queue, .. } = &self.models[id.index()];
+        let last = pledges.last().copied();
+        let full = queue.len() >= room(pledges);
+        let grown = || last.and_then(|last| self.grown(id, kind, last));
+        let (change, pledge) = if let (Some(last), false) = (last, full) {
+            (Change::Joins, last)
+        } else if let Some(grown) = grown() {
+            (Change::Grows, grown)
+        } else {
+            (Change::Begins, self.begun(id, kind, urgency, due)?)
+        };
+        let start = self.starts(&pledge);
         let cost = pledge.time.as_f64() / f64::from(pledge.room);
-        Some(Prospect { start, end: start + pledge.time, cost, begins })
+        Some(Prospect { start, end: start + pledge.time, cost, pledge, change })
     }
 
-    /// The batch that a further request of a model begins: as many requests as will be there when its
-    /// turn comes, if they come as they came of late.
-    fn begin(&self, id: ModelId, kind: usize, urgency: Urgency) -> Option<Pledge> {
+    /// When a batch is expected to start by now.
+    fn starts(&self, pledge: &Pledge) -> Nanos {
+        self.desks[index(pledge.device)].end.max(self.now).max(pledge.start)
+    }
+
+    /// The batch that a further request of a model begins.
+    fn begun(&self, id: ModelId, kind: usize, urgency: Urgency, due: Nanos) -> Option<Pledge> {
         let (device, start) = self.least_busy(id, urgency)?;
-        let interval = self.models[id.index()].arrivals.interval().get().max(1);
-        let wait = (start - self.now).scale(SURE);
-        let more = usize::try_from(wait.get() / interval).unwrap_or(usize::MAX);
-        let size = self.kinds[kind].filled(more.saturating_add(1));
         let device = u32::try_from(device).expect("devices fit 32 bits");
-        let room = u32::from(size.batch.get());
-        Some(Pledge { device, urgency, room, time: size.exec.value(), start })
+        let empty = Pledge { device, urgency, room: 0, time: Span::ZERO, start, due };
+        Some(self.sized(id, kind, empty))
+    }
+
+    /// What a pledge that is full becomes with a further request, if a larger batch can be expected by
+    /// now and is not too late for the first request.
+    fn grown(&self, id: ModelId, kind: usize, last: Pledge) -> Option<Pledge> {
+        let grown = self.sized(id, kind, last);
+        let in_time = self.starts(&grown) + grown.time <= last.due;
+        (in_time && grown.room > last.room).then_some(grown)
+    }
+
+    /// A pledge with one more request and those that will be there when its turn comes, if they come
+    /// as they came of late.
+    fn sized(&self, id: ModelId, kind: usize, pledge: Pledge) -> Pledge {
+        let interval = self.models[id.index()].arrivals.interval().get().max(1);
+        let wait = (self.starts(&pledge) - self.now).scale(SURE);
+        let more = usize::try_from(wait.get() / interval).unwrap_or(usize::MAX);
+        let count = more.saturating_add(index(pledge.room) + 1);
+        let size = self.kinds[kind].filled(count);
+        Pledge { room: u32::from(size.batch.get()), time: size.exec.value(), ..pledge }
     }
 
     /// Counts a request that has just joined its model's queue.
     pub(super) fn pledge(&mut self, id: ModelId, at: Prospect) {
-        if let Some(pledge) = at.begins {
-            self.desks[index(pledge.device)].pledged[pledge.urgency.0] += pledge.time;
-            self.models[id.index()].pledges.push(pledge);
+        if let Change::Grows = at.change {
+            let last = self.models[id.index()].pledges.len() - 1;
+            self.take_pledge(id, last);
+        }
+        if let Change::Grows | Change::Begins = at.change {
+            self.desks[index(at.pledge.device)].pledged[at.pledge.urgency.0] += at.pledge.time;
+            self.models[id.index()].pledges.push(at.pledge);
         }
     }
 
@@ -112,9 +162,10 @@ impl Clockwork {
     pub(super) fn repledge(&mut self, id: ModelId) {
         let model = &self.models[id.index()];
         let Some((kind, first)) = model.kind().zip(model.queue.iter().next()) else { return };
-        let urgency = Urgency::of(self.table.at(first).slo);
+        let (slo, due) = (self.table.at(first).slo, self.table.at(first).due);
+        let urgency = Urgency::of(slo);
         while room(&self.models[id.index()].pledges) < self.models[id.index()].queue.len() {
-            let Some(at) = self.prospect(id, kind, urgency) else { return };
+            let Some(at) = self.prospect(id, kind, urgency, due) else { return };
             self.pledge(id, at);
         }
     }
