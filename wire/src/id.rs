@@ -23,6 +23,7 @@ macro_rules! id {
             ///
             /// # Panics
             /// If the number does not fit the address space, which table indices always do.
+            #[inline]
             pub fn index(self) -> usize {
                 usize::try_from(self.0).expect("an index fits usize")
             }
@@ -31,6 +32,7 @@ macro_rules! id {
             ///
             /// # Panics
             /// If the table is larger than the id space; tables are bounded by configuration.
+            #[inline]
             pub fn from_index(index: usize) -> Self {
                 Self(<$inner>::try_from(index).expect("a table index fits its id"))
             }

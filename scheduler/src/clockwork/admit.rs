@@ -2,10 +2,10 @@
 
 use clockwork_wire::{ModelId, Nanos, RequestId, Span, Status};
 
+use super::Clockwork;
 use super::backlog::{Prospect, Urgency};
 use super::least::NEVER;
 use super::pending::Pending;
-use super::{Clockwork, index};
 use crate::message::{Request, Response};
 use crate::queue::RequestSlot;
 
@@ -106,9 +106,8 @@ impl Clockwork {
 
     /// The least time in which a model can be executed.
     pub(super) fn soonest(&self, id: ModelId) -> Span {
-        let kinds = self.models[id.index()].workers.iter();
-        let singles = kinds.map(|&(_, kind)| self.kinds[index(kind)].single());
-        singles.min().unwrap_or_default()
+        let kinds = self.models[id.index()].kinds();
+        kinds.map(|kind| self.kinds[kind].single()).min().unwrap_or_default()
     }
 
     /// Answers a queued request that nobody waits for; one that is ordered completes with its

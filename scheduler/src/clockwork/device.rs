@@ -3,9 +3,8 @@
 use clockwork_config::SchedulerConfig;
 use clockwork_wire::{DeviceState, GpuId, ModelId, Nanos, Pages, Span, WorkerId};
 
-use super::bits::Bits;
 use super::engine::Engine;
-use super::least::Least;
+use super::wants::CLOSED;
 
 /// One device of one worker.
 #[derive(Debug)]
@@ -28,12 +27,9 @@ pub(super) struct Device {
     pub load: Engine,
     /// Its clock as last reported, in MHz.
     pub clock: u32,
-    /// The latest starts of what its models with few copies want, by the slot of the copy.
-    pub wants: Least,
-    /// Which of the models with many copies it has loaded.
-    pub wide: Bits,
-    /// The slots of their copies.
-    pub wide_slots: Vec<usize>,
+    /// Where the model of each copy says what it wants, by the slot of the copy; [`CLOSED`] unless it is
+    /// loaded.
+    pub lanes: Vec<u32>,
     /// The copies that it holds.
     pub copies: Copies,
     /// Models that were on the device when its worker came up and have not been announced yet.
@@ -53,9 +49,7 @@ impl Device {
             exec: Engine::default(),
             load: Engine::default(),
             clock: config.default_clock,
-            wants: Least::new(),
-            wide: Bits::default(),
-            wide_slots: Vec::new(),
+            lanes: Vec::new(),
             copies: Copies::default(),
             found: state.loaded,
         }
@@ -64,7 +58,7 @@ impl Device {
     /// Takes a copy in; returns its slot.
     pub(super) fn insert(&mut self, copy: Copy) -> usize {
         let slot = self.copies.insert(copy);
-        self.wants.grow(slot + 1);
+        self.lanes.resize(self.lanes.len().max(slot + 1), CLOSED);
         self.pages_free -= copy.pages;
         slot
     }
@@ -72,6 +66,7 @@ impl Device {
     /// Forgets a copy and counts its pages as free.
     pub(super) fn remove(&mut self, slot: usize) -> Copy {
         let copy = self.copies.remove(slot);
+        self.lanes[slot] = CLOSED;
         self.pages_free += copy.pages;
         assert!(self.pages_free <= self.pages, "free + used pages = total");
         copy

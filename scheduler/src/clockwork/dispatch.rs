@@ -1,24 +1,12 @@
 //! Which device executes which batch next.
 
-use std::iter::Peekable;
-
 use clockwork_wire::{ActionKind, BatchSize, ModelId, Nanos, Span, Window};
 use smallvec::SmallVec;
 
 use super::device::Stage;
 use super::engine::Engine;
-use super::least::NEVER;
+use super::wants::{NEVER, Urgent};
 use super::{Clockwork, Plan, index};
-
-/// A model that wants a device.
-#[derive(Clone, Copy, Debug)]
-struct Urgent {
-    /// The latest start of its most urgent batch, in nanoseconds.
-    key: u64,
-    id: ModelId,
-    /// Where the device has its copy.
-    slot: usize,
-}
 
 /// The batch that a model would start on a device at a given time.
 #[derive(Clone, Copy, Debug)]
@@ -144,55 +132,50 @@ impl Clockwork {
     /// What a device should start at `start`: the most urgent batch. While there is more than can be
     /// done, that or one of those which would be lost if it went first: the one that serves most requests
     /// in device time.
-    fn choose(&mut self, index: usize, start: Nanos) -> Option<(ModelId, usize, Candidate)> {
+    fn choose(&self, index: usize, start: Nanos) -> Option<(ModelId, usize, Candidate)> {
         let overloaded = self.config.thrift && self.pace.is_overloaded(self.now);
-        let mut looks = if overloaded { LOOKS } else { 1 };
-        let mut passed: SmallVec<[(usize, u64); 4]> = SmallVec::new();
-        let mut best: Option<(ModelId, usize, Candidate)> = None;
-        let mut lost_until = Nanos::MAX;
-        let many = self.wide.urgent(&self.devices[index].wide);
-        let mut many = many.iter().copied().peekable();
-        while let Some(Urgent { key, id, slot }) = self.most_urgent(index, &mut many) {
-            if Nanos::new(key) > lost_until {
-                break;
-            }
-            if let Some(batch) = self.candidate(id, index, slot, start) {
-                let much = |(_, _, best): &(_, _, Candidate)| best.thrift() * MUCH_MORE;
-                if best.as_ref().is_none_or(|best| batch.thrift() > much(best)) {
-                    best = Some((id, slot, batch));
-                }
-                lost_until = lost_until.min(start + batch.expected);
-                looks -= 1;
-                if looks == 0 {
-                    break;
-                }
+        let device = &self.devices[index];
+        if overloaded {
+            return self.choose_thrifty(index, start);
+        }
+        let mut passed = None;
+        while let Some(urgent) = self.wants.first(&device.lanes, passed) {
+            let id = device.copies.at(urgent.slot).model;
+            if let Some(batch) = self.candidate(id, index, urgent.slot, start) {
+                return Some((id, urgent.slot, batch));
             }
             // It may be another device's yet: it is passed over, here and now.
-            if self.models[id.index()].wide.is_none() {
-                let wants = &mut self.devices[index].wants;
-                passed.push((slot, wants.get(slot)));
-                wants.set(slot, NEVER);
-            }
+            passed = Some(urgent);
         }
-        for (slot, key) in passed {
-            self.devices[index].wants.set(slot, key);
-        }
-        best
+        None
     }
 
-    /// The model that a device should serve first; those with `many` copies are taken out.
-    fn most_urgent(
-        &self,
-        index: usize,
-        many: &mut Peekable<impl Iterator<Item = (u64, usize)>>,
-    ) -> Option<Urgent> {
+    /// Of the most urgent batch and those which would be lost if it went first, the one that serves most
+    /// requests in device time.
+    fn choose_thrifty(&self, index: usize, start: Nanos) -> Option<(ModelId, usize, Candidate)> {
         let device = &self.devices[index];
-        let few = device.wants.first();
-        let before = |&(key, _): &(u64, usize)| few.is_none_or(|(other, _)| key < other);
-        if let Some((key, wide)) = many.next_if(before) {
-            return Some(Urgent { key, id: self.wide.model(wide), slot: device.wide_slots[wide] });
+        let mut looks = LOOKS;
+        let mut best: Option<(ModelId, usize, Candidate)> = None;
+        let mut lost_until = Nanos::MAX;
+        let mut several = self.wants.several(&device.lanes, None);
+        while let Some(&last) = several.last() {
+            for &Urgent { key, slot } in &several {
+                if Nanos::new(key) > lost_until || looks == 0 {
+                    return best;
+                }
+                let id = device.copies.at(slot).model;
+                if let Some(batch) = self.candidate(id, index, slot, start) {
+                    let much = |(_, _, best): &(_, _, Candidate)| best.thrift() * MUCH_MORE;
+                    if best.as_ref().is_none_or(|best| batch.thrift() > much(best)) {
+                        best = Some((id, slot, batch));
+                    }
+                    lost_until = lost_until.min(start + batch.expected);
+                    looks -= 1;
+                }
+            }
+            several = self.wants.several(&device.lanes, Some(last));
         }
-        few.map(|(key, slot)| Urgent { key, id: device.copies.at(slot).model, slot })
+        best
     }
 
     /// The batch of `id` that device `index` could start at `start`: the largest that is filled.
@@ -266,7 +249,7 @@ impl Clockwork {
         self.pace.delivery() + self.pace.margin()
     }
 
-    /// Tells the devices that hold a model what it wants, with the latest start of its most urgent
+    /// Notes what a model wants of the devices that hold it, with the latest start of its most urgent
     /// batch: the head's deadline less the time of the largest batch that the queue fills.
     pub(super) fn offer(&mut self, id: ModelId) {
         let model = &self.models[id.index()];
@@ -277,20 +260,9 @@ impl Clockwork {
         let cold = len > 0 && model.copies.is_empty();
         self.cold = self.cold + u32::from(cold) - u32::from(model.cold);
         self.models[id.index()].cold = cold;
-        let model = &self.models[id.index()];
-        if let Some(wide) = model.wide {
-            let key = head.zip(model.kind()).map_or(NEVER, |(head, kind)| {
-                (head - self.kinds[kind].filled(len).exec.value()).get()
-            });
-            self.wide.set(wide, key);
-        } else {
-            for place in &model.copies {
-                let device = &mut self.devices[index(place.device)];
-                let copy = device.copies.at(index(place.slot));
-                let wants = head.filter(|_| copy.stage == Stage::Loaded);
-                let longest = self.kinds[copy.kind].filled(len).exec.value();
-                device.wants.set(index(place.slot), wants.map_or(NEVER, |h| (h - longest).get()));
-            }
+        for lane in &self.models[id.index()].lanes {
+            let longest = self.kinds[index(lane.kind)].filled(len).exec.value();
+            self.wants.set(lane.number, head.map_or(NEVER, |head| (head - longest).get()));
         }
         if head.is_some() {
             self.freshen(id);

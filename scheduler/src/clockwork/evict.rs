@@ -4,6 +4,7 @@ use clockwork_config::Eviction;
 use clockwork_wire::{ModelId, Pages, Span};
 
 use super::device::{Copy, Stage};
+use super::wants::CLOSED;
 use super::{Clockwork, index};
 
 /// Which copies may be evicted for a load.
@@ -84,7 +85,6 @@ impl Clockwork {
 
     /// Forgets a copy and counts its pages as free. What was pledged to it goes to the others.
     pub(super) fn drop_copy(&mut self, device: usize, slot: usize) {
-        self.devices[device].wants.set(slot, super::least::NEVER);
         let copy = self.devices[device].remove(slot);
         let id = copy.model;
         let model = &mut self.models[id.index()];
@@ -93,7 +93,7 @@ impl Clockwork {
         model.loaded -= u32::from(copy.stage == Stage::Loaded);
         model.loading -= u32::from(copy.stage == Stage::Loading);
         if let Some(wide) = model.wide {
-            self.note_holder(wide, device, None);
+            self.wide.note(wide, device, false);
         }
         self.unpledge_device(id, device);
         self.widen(id);
@@ -121,8 +121,9 @@ impl Clockwork {
         let model = &mut self.models[id.index()];
         model.loaded -= u32::from(stage == Stage::Loaded);
         model.loading -= u32::from(stage == Stage::Loading);
+        self.devices[device].lanes[slot] = CLOSED;
         if let Some(wide) = model.wide {
-            self.note_holder(wide, device, None);
+            self.wide.note(wide, device, false);
         }
         self.unpledge_device(id, device);
         self.moved(id);

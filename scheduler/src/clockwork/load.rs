@@ -90,7 +90,7 @@ impl Clockwork {
     /// Orders a copy of a model where it is of most use; `false` if it is of none.
     fn fetch(&mut self, id: ModelId) -> bool {
         let model = &self.models[id.index()];
-        if model.workers.is_empty() || model.loading > 0 {
+        if !model.is_served() || model.loading > 0 {
             return false;
         }
         let urgent = model.copies.is_empty() && !model.queue.is_empty();
@@ -217,12 +217,15 @@ impl Clockwork {
 
     /// A copy's weights are there.
     pub(super) fn loaded(&mut self, id: ModelId, device: usize, slot: usize) {
-        self.devices[device].copies.at_mut(slot).stage = Stage::Loaded;
         let model = &mut self.models[id.index()];
+        let held = &mut self.devices[device];
+        let copy = held.copies.at_mut(slot);
+        copy.stage = Stage::Loaded;
+        held.lanes[slot] = model.lane(copy.kind);
         model.loading -= 1;
         model.loaded += 1;
         if let Some(wide) = model.wide {
-            self.note_holder(wide, device, Some(slot));
+            self.wide.note(wide, device, true);
         }
         self.offer(id);
     }

@@ -29,9 +29,8 @@
 //! # Why the cost does not grow
 //!
 //! * A queue is one ring per model; its one timer is its head's (`due`).
-//! * What a model wants stands with each device that holds it, in a tournament of cache lines
-//!   (`least`): one or two lines for a change, no stale entries. A model with many copies notes it
-//!   once (`wide`).
+//! * What a model wants is written once, however many copies it has (`wants`): a device that is to
+//!   take work reads it for the models that it holds.
 //! * Idle devices are a set of bits; an arrival intersects it with the devices that hold the model.
 //! * Work that waits is counted to devices per batch, not per request (`backlog`).
 //! * Estimates are shared by all instances of a model on a class of devices (`kind`), so that they
@@ -54,6 +53,7 @@ mod outcome;
 mod pace;
 mod pending;
 mod topology;
+mod wants;
 mod wide;
 
 use std::collections::VecDeque;
@@ -73,6 +73,7 @@ use self::least::{Least, NEVER};
 use self::model::Model;
 use self::pace::Pace;
 use self::pending::Table;
+use self::wants::Wants;
 use self::wide::Wide;
 use crate::Scheduler;
 use crate::message::{ActionRecord, Input, Order, Output, Response};
@@ -95,6 +96,7 @@ pub struct Clockwork {
     desks: Vec<Desk>,
     kinds: Vec<Kind>,
     models: Vec<Model>,
+    wants: Wants,
     wide: Wide,
     table: Table,
     flights: Flights,
@@ -145,6 +147,7 @@ impl Clockwork {
             desks: Vec::new(),
             kinds: Vec::new(),
             models: Vec::new(),
+            wants: Wants::new(),
             wide: Wide::default(),
             table: Table::default(),
             flights: Flights::default(),

@@ -23,8 +23,12 @@ pub(super) struct Model {
     pub in_flight: u32,
     /// Where it stands among the models with many copies, if it is one.
     pub wide: Option<usize>,
-    /// Which workers serve it, and as which kind.
-    pub workers: SmallVec<[(WorkerId, u32); 2]>,
+    /// Which workers serve it, and as which kind; the first that came first.
+    workers: SmallVec<[(WorkerId, u32); 2]>,
+    /// Its kind on the first of them.
+    kind: Option<u32>,
+    /// As which kinds it is served: one, unless workers differ.
+    pub lanes: SmallVec<[Lane; 1]>,
     /// The answer while no worker serves it, other than that there is no such model.
     pub absent: Option<Status>,
     /// Not before this is it looked at whether another copy would be of use.
@@ -35,6 +39,17 @@ pub(super) struct Model {
     pub fresh: bool,
     /// How far apart its requests come.
     pub arrivals: Arrivals,
+}
+
+/// A model as one kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lane {
+    /// The kind.
+    pub kind: u32,
+    /// Where what it wants is written.
+    pub number: u32,
+    /// How many workers serve it as that; a lane is kept when none does any longer.
+    workers: u32,
 }
 
 /// A copy of a model.
@@ -55,15 +70,61 @@ impl Place {
 }
 
 impl Model {
+    /// A worker serves it as `kind`; `open` makes a lane if it is the first that does.
+    pub(super) fn serve(&mut self, worker: WorkerId, kind: u32, open: impl FnOnce() -> u32) {
+        self.workers.push((worker, kind));
+        self.kind.get_or_insert(kind);
+        match self.lanes.iter_mut().find(|lane| lane.kind == kind) {
+            Some(lane) => lane.workers += 1,
+            None => self.lanes.push(Lane { kind, number: open(), workers: 1 }),
+        }
+    }
+
+    /// A worker serves it no longer; `false` if it did not.
+    pub(super) fn unserve(&mut self, worker: WorkerId) -> bool {
+        let Some(at) = self.place_of(worker) else { return false };
+        let (_, kind) = self.workers.remove(at);
+        self.kind = self.workers.first().map(|&(_, kind)| kind);
+        let lane = self.lanes.iter_mut().find(|lane| lane.kind == kind);
+        lane.expect("a kind that is served has its lane").workers -= 1;
+        true
+    }
+
+    /// Whether any worker serves it.
+    pub(super) fn is_served(&self) -> bool {
+        !self.workers.is_empty()
+    }
+
     /// Its kind on `worker`, if that serves it.
     pub(super) fn kind_on(&self, worker: WorkerId) -> Option<usize> {
-        let found = self.workers.iter().find(|(served, _)| *served == worker);
-        found.map(|&(_, kind)| super::index(kind))
+        self.place_of(worker).map(|at| super::index(self.workers[at].1))
+    }
+
+    fn place_of(&self, worker: WorkerId) -> Option<usize> {
+        let is = |&(other, _): &(WorkerId, u32)| other == worker;
+        // Workers mostly come in the order of their numbers, and serve all models.
+        let guess = Some(worker.index()).filter(|&at| self.workers.get(at).is_some_and(is));
+        guess.or_else(|| self.workers.iter().position(is))
     }
 
     /// Its kind on the first worker that serves it.
     pub(super) fn kind(&self) -> Option<usize> {
-        self.workers.first().map(|&(_, kind)| super::index(kind))
+        self.kind.map(super::index)
+    }
+
+    /// As what it is served.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = usize> {
+        let served = self.lanes.iter().filter(|lane| lane.workers > 0);
+        served.map(|lane| super::index(lane.kind))
+    }
+
+    /// The lane of what it is as `kind`.
+    ///
+    /// # Panics
+    /// If no worker ever served it as that.
+    pub(super) fn lane(&self, kind: usize) -> u32 {
+        let lane = self.lanes.iter().find(|lane| super::index(lane.kind) == kind);
+        lane.expect("a kind that was served has its lane").number
     }
 
     /// Whether a request waits for it or is being executed.

@@ -58,9 +58,7 @@ impl Clockwork {
         // And served no longer, so that what is given to others is not given to it.
         let mut orphans = Vec::new();
         for (at, model) in self.models.iter_mut().enumerate() {
-            let served = model.workers.len();
-            model.workers.retain(|(served, _)| *served != worker);
-            if model.workers.is_empty() && served > 0 {
+            if model.unserve(worker) && !model.is_served() {
                 orphans.push(ModelId::from_index(at));
             }
         }
@@ -109,7 +107,7 @@ impl Clockwork {
         }
         let number = u32::try_from(kind).expect("fewer than 2^32 kinds");
         let model = &mut self.models[id.index()];
-        model.workers.push((worker, number));
+        model.serve(worker, number, || self.wants.open());
         model.absent = Some(Status::WORKER_LOST);
         for at in 0..self.devices.len() {
             let device = &self.devices[at];
@@ -122,11 +120,10 @@ impl Clockwork {
     /// A model is not to be used any longer on a worker.
     pub(super) fn model_down(&mut self, worker: WorkerId, id: ModelId) {
         let Some(model) = self.models.get_mut(id.index()) else { return };
-        if model.kind_on(worker).is_none() {
+        if !model.unserve(worker) {
             return;
         }
-        model.workers.retain(|(served, _)| *served != worker);
-        if model.workers.is_empty() {
+        if !model.is_served() {
             model.absent = None;
             self.release(id, Status::UNKNOWN_MODEL);
         }
