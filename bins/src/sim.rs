@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use clockwork_config::SchedulerKind;
 use clockwork_simulator::ahead;
+use clockwork_simulator::beside::{self, Comparison};
 use clockwork_simulator::policies::{self, Case};
 use clockwork_simulator::shards::{self, Row};
 use clockwork_simulator::{CLUSTERS, Options, SCENARIOS, Scenario, scenario, simulate};
@@ -79,6 +80,8 @@ enum Table {
     /// What the scheduler `clockwork` derives of how far ahead it orders, beside every constant, by
     /// speed of the devices, delay of the messages and SLO
     Ahead,
+    /// What loads in pieces and evictions in part are worth where small and large models share devices
+    Loads,
 }
 
 /// Runs a scenario and prints its report.
@@ -92,6 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Table::Shards) => shard_table(arguments, &options),
         Some(Table::Policies) => policy_table(arguments, &options),
         Some(Table::Ahead) => ahead_table(arguments, &options),
+        Some(Table::Loads) => beside_table(&beside::LOADS, arguments, &options),
     }
 }
 
@@ -157,6 +161,21 @@ fn ahead_table(arguments: &Arguments, options: &Options) -> Result<(), Failure> 
     let chosen = |case: &Case| arguments.scenario == "random" || case.is_of(&arguments.scenario);
     for (case, way) in ahead::Row::cases(options).filter(|(case, _)| chosen(case)) {
         let row = ahead::Row::of((case, way), &seeds, options);
+        violations += row.violations().count();
+        say(&row.to_string());
+    }
+    judge(violations, arguments.seed, &arguments.scenario)
+}
+
+/// A table of schedulers that differ in one thing.
+fn beside_table(
+    comparison: &Comparison,
+    arguments: &Arguments,
+    options: &Options,
+) -> Result<(), Failure> {
+    say(&comparison.head());
+    let mut violations = 0;
+    for row in comparison.rows(arguments.seed, options) {
         violations += row.violations().count();
         say(&row.to_string());
     }

@@ -94,6 +94,14 @@ knobs! {
         /// "clockwork": which weights give way: "worth" (what costs least to load again, by its size
         /// and the time between its requests) or "lru" (least recently used).
         pub eviction: Eviction = Eviction::Worth,
+        /// "clockwork": LOADs that take longer are ordered in pieces of about this time, between which
+        /// more urgent ones go; 0: never. Small: each piece costs the device about 0.1 ms more. Large:
+        /// an urgent LOAD waits for up to two of them.
+        #[serde(with = "crate::unit::span")]
+        pub load_quantum: Span = Span::from_millis(4),
+        /// "clockwork": whether the last copy that gives way keeps the pages that nobody needs yet, so
+        /// that only the others must be loaded to have it back. false: it is evicted as a whole.
+        pub partial_eviction: bool = true,
         /// Device clock for which estimates hold, in MHz, at least 1; times are scaled by measured
         /// clock / this. Any value is consistent with itself.
         pub default_clock: u32 = 1_380,

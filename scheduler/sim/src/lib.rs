@@ -21,6 +21,7 @@
 //! ```
 
 pub mod ahead;
+pub mod beside;
 pub mod calibration;
 pub mod policies;
 pub mod recording;

@@ -36,6 +36,8 @@ pub struct Report {
     pub refusal: Latency,
     /// Requests with an output whose model was in no device's memory when they came in.
     pub cold_starts: u64,
+    /// From the intended send time to the answer, of those.
+    pub cold: Latency,
     /// Answers other than OK, by status.
     pub refused: BTreeMap<String, u64>,
     /// Fraction of the devices' time spent executing.
@@ -119,7 +121,8 @@ impl Report {
         self.in_slo = if tally.offered == 0 { 1.0 } else { ratio(goodput, tally.offered) };
         self.latency = Latency::of(&tally.latency);
         self.refusal = Latency::of(&tally.refusal);
-        self.cold_starts = tally.cold_starts;
+        self.cold_starts = tally.cold.len();
+        self.cold = Latency::of(&tally.cold);
         let refused = tally.answers.iter().filter(|(status, _)| !status.is_ok());
         self.refused = refused.map(|(status, &count)| (status.to_string(), count)).collect();
         let window = tally.window().as_f64();

@@ -17,7 +17,9 @@ pub(crate) struct Tally {
     pub(crate) offered: u64,
     /// Answers by status.
     pub(crate) answers: BTreeMap<Status, u64>,
-    pub(crate) cold_starts: u64,
+    /// Nanoseconds from the intended send time to the answer, of requests with an output whose model was
+    /// in no device's memory.
+    pub(crate) cold: Histogram<u64>,
     /// Nanoseconds from the intended send time to the answer, of everything with an output.
     pub(crate) latency: Histogram<u64>,
     /// The same of everything without an output.
@@ -53,7 +55,7 @@ impl Tally {
                 .sum(),
             offered: 0,
             answers: BTreeMap::new(),
-            cold_starts: 0,
+            cold: histogram(),
             latency: histogram(),
             refusal: histogram(),
             infers: 0,
@@ -97,7 +99,9 @@ impl Tally {
         *self.answers.entry(status).or_default() += 1;
         if status.has_output() {
             self.latency.saturating_record((now - intended).get());
-            self.cold_starts += u64::from(cold);
+            if cold {
+                self.cold.saturating_record((now - intended).get());
+            }
         } else {
             self.refusal.saturating_record((now - intended).get());
         }

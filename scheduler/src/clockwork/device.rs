@@ -4,6 +4,8 @@ use clockwork_config::SchedulerConfig;
 use clockwork_wire::{DeviceState, GpuId, ModelId, Nanos, Pages, Span, WorkerId};
 
 use super::engine::Engine;
+use super::pieces::Openings;
+use super::rests::Rest;
 use super::wants::CLOSED;
 
 /// One device of one worker.
@@ -32,6 +34,10 @@ pub(super) struct Device {
     pub lanes: Vec<u32>,
     /// The copies that it holds.
     pub copies: Copies,
+    /// Those of them whose pages are on their way.
+    pub openings: Openings,
+    /// What is left of a model that gave way in part.
+    pub rest: Option<Rest>,
     /// Models that were on the device when its worker came up and have not been announced yet.
     pub found: Vec<ModelId>,
 }
@@ -51,6 +57,8 @@ impl Device {
             clock: config.default_clock,
             lanes: Vec::new(),
             copies: Copies::default(),
+            openings: Openings::new(),
+            rest: None,
             found: state.loaded,
         }
     }

@@ -1,6 +1,6 @@
 //! Which device executes which batch next.
 
-use clockwork_wire::{ActionKind, BatchSize, ModelId, Nanos, Span, Window};
+use clockwork_wire::{ActionKind, BatchSize, ModelId, Nanos, PageRange, Span, Window};
 use smallvec::SmallVec;
 
 use super::device::Stage;
@@ -232,6 +232,7 @@ impl Clockwork {
             slot,
             model: id,
             kind: ActionKind::Infer { batch: batch.batch },
+            pages: PageRange::WHOLE,
             window: Window::new(now, latest),
             start,
             first,

@@ -28,10 +28,23 @@ pub(super) struct Victim {
 }
 
 impl Clockwork {
-    /// Evicts until a device has `pages` free; `false`, and nothing evicted, if that cannot be.
-    pub(super) fn make_room(&mut self, device: usize, pages: Pages, victims: Victims) -> bool {
-        let mut free = self.devices[device].pages_free;
+    /// Evicts until a device has room for the `pages` pages of a model; `false`, and nothing evicted,
+    /// if that cannot be. A rest goes first, and of the last victim only what is needed.
+    pub(super) fn make_room(
+        &mut self,
+        device: usize,
+        id: ModelId,
+        pages: Pages,
+        victims: Victims,
+    ) -> bool {
+        let unused = self.devices[device].pages_free + self.rest_of(device, id);
+        if unused >= pages {
+            return true;
+        }
+        let rest = self.devices[device].rest.map_or(Pages::ZERO, |rest| rest.pages());
+        let mut free = self.devices[device].pages_free + rest;
         if free >= pages {
+            self.shorten_rest(device, pages - unused);
             return true;
         }
         let mut found = std::mem::take(&mut self.victims);
@@ -50,14 +63,21 @@ impl Clockwork {
             chosen += 1;
         }
         if free >= pages {
-            for victim in &found[..chosen] {
-                let id = self.devices[device].copies.at(victim.slot).model;
-                self.drop_copy(device, victim.slot);
-                self.order_evict(device, victim.slot, id);
-            }
+            self.evict_others(device, id, &found[..chosen], free - pages);
         }
         self.victims = found;
         free >= pages
+    }
+
+    /// Evicts what gives way for a model, but for `spare` pages of the last.
+    fn evict_others(&mut self, device: usize, id: ModelId, chosen: &[Victim], spare: Pages) {
+        let others = self.devices[device].rest.filter(|rest| !rest.is_of(id));
+        if let Some(rest) = others {
+            self.shorten_rest(device, rest.pages());
+        }
+        for (victim, left) in chosen.iter().zip((0..chosen.len()).rev()) {
+            self.evict_but(device, victim.slot, if left == 0 { spare } else { Pages::ZERO });
+        }
     }
 
     fn victim(&self, slot: usize, copy: &Copy, victims: Victims) -> Option<Victim> {
@@ -129,6 +149,8 @@ impl Clockwork {
         self.moved(id);
         if stage == Stage::Loaded {
             self.part(id, device, slot);
+        } else {
+            self.leave_open(id, device, slot);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which weights are copied to which device next.
 
-use clockwork_wire::{ActionKind, ModelId, Nanos, Span, Window};
+use clockwork_wire::{ActionKind, ModelId, Nanos, PageRange, Pages, Span, Window};
 use smallvec::SmallVec;
 
 use super::device::{Copy, Stage};
@@ -79,6 +79,10 @@ impl Clockwork {
         for (at, key) in put_off {
             self.unmet.set(at, key);
         }
+        // What is new and urgent goes before the next piece of what is open.
+        while let Some(device) = self.hungry.pop() {
+            self.feed(device);
+        }
     }
 
     /// Whether requests wait that no device will serve.
@@ -128,8 +132,9 @@ impl Clockwork {
         let roomy = |&device: &usize| {
             let device = &self.devices[device];
             let kind = self.models[id.index()].kind_on(device.worker);
-            let fits = kind.is_some_and(|kind| device.pages_free >= self.kinds[kind].pages);
-            fits && device.load.len() == 0
+            let room = device.pages_free + device.rest.map_or(Pages::ZERO, |rest| rest.pages());
+            let fits = kind.is_some_and(|kind| room >= self.kinds[kind].pages);
+            fits && device.load.len() == 0 && device.openings.is_empty()
         };
         let devices = self.loaders.around(from).take(SAMPLE).filter(roomy);
         let site = devices.filter_map(|device| self.site(id, device)).min();
@@ -155,9 +160,8 @@ impl Clockwork {
         if holds || device.pages < self.kinds[kind].pages {
             return None;
         }
-        let begin =
-            device.load.end(self.now, self.pace.margin()).max(self.now + self.pace.delivery());
-        let ready = begin + self.kinds[kind].load.value();
+        let begin = self.copies_end(index) + self.open_before(index, self.due_of(id))?;
+        let ready = begin + self.load_time(index, id, kind);
         let end = ready.max(self.reached(index)) + self.kinds[kind].single();
         Some(Site { end, device: index, kind, ready })
     }
@@ -170,13 +174,13 @@ impl Clockwork {
         self.now + kind.load.value().scale(ahead + 1.0) + kind.single() + self.pace.delivery()
     }
 
-    /// Orders a LOAD, with the EVICTs that it needs before it; `false` if they are not enough.
+    /// Opens a copy, with the EVICTs that it needs before it; `false` if they are not enough.
     fn order_load(&mut self, id: ModelId, site: Site, victims: Victims) -> bool {
         let pages = self.kinds[site.kind].pages;
-        if !self.make_room(site.device, pages, victims) {
+        if !self.make_room(site.device, id, pages, victims) {
             return false;
         }
-        let expected = self.kinds[site.kind].load.value();
+        let there = self.take_rest(site.device, id);
         let model = &mut self.models[id.index()];
         model.patience = Patience::default();
         let interval = model.arrivals.interval();
@@ -191,25 +195,9 @@ impl Clockwork {
             interval,
             ready: site.ready,
         });
-        let start = site.ready - expected;
-        let first = device.load.len() == 0;
-        device.load.add(self.flights.next(), start, expected);
         model.loading += 1;
         model.copies.push(Place::new(site.device, slot));
-        self.note_loader(site.device);
-        self.order(Plan {
-            device: site.device,
-            slot,
-            model: id,
-            kind: ActionKind::Load,
-            window: Window::new(self.now, start + self.slack() + expected),
-            start,
-            first,
-            expected,
-            send_by: Nanos::MAX,
-            queued: self.models[id.index()].queue.len(),
-            requests: SmallVec::new(),
-        });
+        self.open(site.device, slot, there);
         self.widen(id);
         self.moved(id);
         true
@@ -230,23 +218,25 @@ impl Clockwork {
         self.offer(id);
     }
 
-    /// Notes whether the copy engine of a device can be given more.
-    pub(super) fn note_loader(&mut self, index: usize) {
-        let device = &self.devices[index];
-        if device.up && device.load.len() < LOADS {
-            self.loaders.insert(index);
-        } else {
-            self.loaders.remove(index);
-        }
+    /// Orders an EVICT of all that a device has of a model.
+    pub(super) fn order_evict(&mut self, device: usize, slot: usize, id: ModelId) {
+        self.order_evict_range(device, slot, id, PageRange::WHOLE);
     }
 
-    /// Orders an EVICT.
-    pub(super) fn order_evict(&mut self, device: usize, slot: usize, id: ModelId) {
+    /// Orders an EVICT of a model's last pages.
+    pub(super) fn order_evict_range(
+        &mut self,
+        device: usize,
+        slot: usize,
+        id: ModelId,
+        pages: PageRange,
+    ) {
         self.order(Plan {
             device,
             slot,
             model: id,
             kind: ActionKind::Evict,
+            pages,
             window: Window::ALWAYS,
             start: self.now,
             first: false,
@@ -258,8 +248,6 @@ impl Clockwork {
     }
 }
 
-/// How many LOADs a copy engine is given at once.
-const LOADS: usize = 2;
 /// How many devices are compared for a copy.
 const SAMPLE: usize = 16;
 /// How many models that cannot be loaded now are looked at in one turn.

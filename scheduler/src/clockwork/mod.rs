@@ -21,8 +21,10 @@
 //!   present ones would, and a first one if it can be there in time; where memory is free, one that
 //!   had to refuse is copied in any case. Models with unmet work stand in one heap, by how much of it
 //!   they have.
-//! * *Eviction by worth* (`evict`): what goes is what costs least to miss: reload time per page and
-//!   time between requests.
+//! * *Loads in pieces* (`pieces`): a large model is loaded piece by piece, and what is more urgent goes
+//!   between.
+//! * *Eviction by worth* (`evict`, `rests`): what goes is what costs least to miss: reload time per page
+//!   and time between requests; of the last one only as many pages as are needed.
 //! * *Second chances* (`outcome`): a request whose action was lost or refused is given to another
 //!   one, once, if its deadline allows and its input has not travelled.
 //!
@@ -52,9 +54,14 @@ mod model;
 mod outcome;
 mod pace;
 mod pending;
+mod pieces;
+mod rests;
 mod topology;
 mod wants;
 mod wide;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -121,6 +128,8 @@ pub struct Clockwork {
     unmet: Least,
     /// Devices whose copy engine can be given more.
     loaders: Bits,
+    /// Devices whose copy engine is to be given more of what is open in this turn.
+    hungry: Vec<usize>,
     /// How many devices are up.
     engines: u32,
     /// How many models wait for a first copy.
@@ -163,6 +172,7 @@ impl Clockwork {
             due: Least::new(),
             unmet: Least::new(),
             loaders: Bits::default(),
+            hungry: Vec::new(),
             engines: 0,
             cold: 0,
             stalled: None,
@@ -211,7 +221,7 @@ impl Clockwork {
             kind: plan.kind,
             model: plan.model,
             gpu: device.gpu,
-            pages: PageRange::WHOLE,
+            pages: plan.pages,
             window: plan.window,
             expected: plan.expected,
         };
@@ -299,6 +309,7 @@ struct Plan {
     slot: usize,
     model: ModelId,
     kind: ActionKind,
+    pages: PageRange,
     window: Window,
     /// When it is expected to start.
     start: Nanos,

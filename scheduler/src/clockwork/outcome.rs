@@ -1,7 +1,7 @@
 //! What results, and results that never come, change.
 
 use clockwork_wire::{
-    ActionId, ActionKind, ActionResult, BatchSize, ModelId, Nanos, Span, Status, WorkerId,
+    ActionId, ActionKind, ActionResult, BatchSize, Nanos, Span, Status, WorkerId,
 };
 
 use super::Clockwork;
@@ -40,7 +40,7 @@ impl Clockwork {
         let flight = self.flights.remove(counter).expect("an action that ends is in flight");
         let goodput = match flight.action.kind {
             ActionKind::Infer { batch } => self.infer_done(&flight, batch, result),
-            ActionKind::Load => self.load_done(&flight, result),
+            ActionKind::Load => self.piece_done(&flight, result),
             ActionKind::Evict => self.evict_done(&flight, result),
         };
         self.records.push_back(flight.record(self.now, *result, goodput));
@@ -127,44 +127,6 @@ impl Clockwork {
             self.want_copy(id, self.kinds[kind].single());
         }
         true
-    }
-
-    fn load_done(&mut self, flight: &Flight, result: &ActionResult) -> Span {
-        let (id, index, slot) = (flight.action.model, flight.device, flight.slot);
-        let counter = flight.action.id.counter;
-        let device = &mut self.devices[index];
-        if !result.status.is_ok() {
-            device.load.remove(counter, self.now);
-            self.note_loader(index);
-            self.load_failed(id, index, slot, result.status);
-            return Span::ZERO;
-        }
-        device.load.remove(counter, result.exec.end);
-        let copy = device.copies.at_mut(slot);
-        self.kinds[copy.kind].load.insert(result.exec.duration);
-        if copy.stage == Stage::Leaving {
-            self.part(id, index, slot);
-        } else {
-            assert_eq!(copy.stage, Stage::Loading, "a copy is loaded by one LOAD");
-            self.loaded(id, index, slot);
-        }
-        self.note_loader(index);
-        result.exec.duration
-    }
-
-    /// A LOAD that a worker refused took no pages; one that was lost may have, so that an EVICT must
-    /// settle it before the pages are given to others.
-    fn load_failed(&mut self, id: ModelId, index: usize, slot: usize, status: Status) {
-        let copy = self.devices[index].copies.at_mut(slot);
-        if status == Status::EXPIRED {
-            let loading = copy.stage == Stage::Loading;
-            copy.stage = Stage::Unknown;
-            self.models[id.index()].loading -= u32::from(loading);
-            self.unpledge_device(id, index);
-            self.order_evict(index, slot, id);
-        } else {
-            self.drop_copy(index, slot);
-        }
     }
 
     /// An EVICT that settles a lost LOAD gives the pages back; one that is lost itself is sent again.

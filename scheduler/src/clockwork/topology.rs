@@ -1,6 +1,6 @@
 //! Workers and models that come and go.
 
-use clockwork_wire::{DeviceState, ModelId, ModelProfile, Nanos, Status, WorkerId};
+use clockwork_wire::{DeviceState, ModelId, ModelProfile, Nanos, Pages, Status, WorkerId};
 
 use super::device::{Copy, Device, Stage};
 use super::engine::Engine;
@@ -77,6 +77,9 @@ impl Clockwork {
         for slot in held {
             self.drop_copy(at, slot);
         }
+        let device = &mut self.devices[at];
+        device.openings.clear();
+        device.pages_free += device.rest.take().map_or(Pages::ZERO, |rest| rest.pages());
         self.devices[at].exec = Engine::default();
         self.devices[at].load = Engine::default();
         self.note_loader(at);
@@ -131,6 +134,11 @@ impl Clockwork {
             let at = index(place.device);
             if self.devices[at].worker == worker {
                 self.retire(id, at, index(place.slot));
+            }
+        }
+        for at in 0..self.devices.len() {
+            if self.devices[at].up && self.devices[at].worker == worker {
+                self.drop_rest(at, id);
             }
         }
     }

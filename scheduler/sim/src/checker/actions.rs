@@ -41,12 +41,19 @@ struct Cache {
     shard: Option<u32>,
 }
 
-/// A copy that has been ordered and not evicted.
-#[derive(Clone, Copy, Debug)]
+/// What has been ordered of a model and not evicted.
+#[derive(Clone, Debug, Default)]
 struct Copy {
-    pages: Pages,
-    /// The LOAD that made it; `None` if it was found.
-    by: Option<ActionId>,
+    /// All pages of the model; zero while that is not known.
+    all: Pages,
+    /// The pages, each with the LOAD that is to bring it; `None` if it was found.
+    pages: BTreeMap<u32, Option<ActionId>>,
+}
+
+impl Copy {
+    fn is_whole(&self) -> bool {
+        count(self.pages.len()) == self.all
+    }
 }
 
 /// What a model allows on a worker.
@@ -92,10 +99,10 @@ impl Orders {
         self.models.insert((worker, model), Limits { pages: profile.pages, batches });
         for (_, cache) in self.caches.iter_mut().filter(|((of, _), _)| *of == worker) {
             // A copy that was found is counted as soon as its size is known.
-            if let Some(copy) =
-                cache.copies.get_mut(&model).filter(|copy| copy.pages == Pages::ZERO)
+            if let Some(copy) = cache.copies.get_mut(&model).filter(|copy| copy.all == Pages::ZERO)
             {
-                copy.pages = profile.pages;
+                copy.all = profile.pages;
+                copy.pages = (0..profile.pages.get()).map(|page| (page, None)).collect();
                 cache.used += profile.pages;
             }
         }
@@ -103,8 +110,8 @@ impl Orders {
 
     pub(super) fn worker_up(&mut self, worker: WorkerId, devices: &[DeviceState]) {
         for device in devices {
-            let found = Copy { pages: Pages::ZERO, by: None };
-            let copies = device.loaded.iter().map(|&model| (model, found)).collect();
+            let found = |&model| (model, Copy::default());
+            let copies = device.loaded.iter().map(found).collect();
             let cache = Cache { total: device.pages, copies, ..Cache::default() };
             self.caches.insert((worker, device.gpu), cache);
         }
@@ -128,7 +135,8 @@ impl Orders {
             ActionKind::Load => self.add_copy(now, worker, &action, violations),
             ActionKind::Evict => {
                 if let Some(cache) = self.caches.get_mut(&(worker, action.gpu)) {
-                    cache.remove(action.model);
+                    let first = action.pages.first().into();
+                    cache.remove(action.model, |page, _| page >= first);
                 }
             }
         }
@@ -152,10 +160,8 @@ impl Orders {
             return;
         }
         // A refused LOAD has taken no pages; one that is lost may have, until an EVICT.
-        if let Some(cache) = self.caches.get_mut(&(record.worker, record.action.gpu))
-            && cache.copies.get(&record.action.model).is_some_and(|copy| copy.by == Some(id))
-        {
-            cache.remove(record.action.model);
+        if let Some(cache) = self.caches.get_mut(&(record.worker, record.action.gpu)) {
+            cache.remove(record.action.model, |_, by| by == Some(id));
         }
     }
 
@@ -188,7 +194,8 @@ impl Orders {
     ) {
         for device in &state.devices {
             let Some(cache) = self.caches.get(&(worker, device.gpu)) else { continue };
-            let ordered = cache.copies.keys().copied();
+            let whole = cache.copies.iter().filter(|(_, copy)| copy.is_whole());
+            let ordered = whole.map(|(&model, _)| model);
             violations.unless(ordered.clone().eq(device.loaded.iter().copied()), now, || {
                 let gpu = device.gpu;
                 let (ordered, loaded) = (ordered.collect::<Vec<_>>(), &device.loaded);
@@ -223,7 +230,8 @@ impl Orders {
     ) {
         let (worker, action) = (order.worker, &order.action);
         let cache = self.caches.get(&(worker, action.gpu));
-        let copied = cache.is_some_and(|cache| cache.copies.contains_key(&action.model));
+        let copy = cache.and_then(|cache| cache.copies.get(&action.model));
+        let copied = copy.is_some_and(Copy::is_whole);
         violations.unless(copied, now, || {
             format!("invariant 4: {action:?} for worker {worker} needs weights that are not there")
         });
@@ -249,9 +257,21 @@ impl Orders {
             violations.add(now, format!("{action:?} goes to a worker {worker} that is not there"));
             return;
         };
-        cache.remove(action.model);
-        cache.copies.insert(action.model, Copy { pages, by: Some(action.id) });
-        cache.used += pages;
+        let Some(range) = action.pages.of(pages) else {
+            violations.add(now, format!("{action:?} is of pages that its model does not have"));
+            return;
+        };
+        if action.pages.is_whole() {
+            cache.remove(action.model, |_, _| true);
+        }
+        let copy = cache.copies.entry(action.model).or_default();
+        copy.all = pages;
+        let twice = range.clone().any(|page| copy.pages.contains_key(&page));
+        violations.unless(!twice, now, || {
+            format!("invariant 3: {action:?} is of pages that have been ordered")
+        });
+        cache.used += count(range.len());
+        copy.pages.extend(range.map(|page| (page, Some(action.id))));
         violations.unless(cache.used <= cache.total, now, || {
             format!(
                 "invariant 3: {action:?} for worker {worker} makes {} of {} pages used",
@@ -262,9 +282,19 @@ impl Orders {
 }
 
 impl Cache {
-    fn remove(&mut self, model: ModelId) {
-        if let Some(copy) = self.copies.remove(&model) {
-            self.used -= copy.pages;
+    /// Removes those pages of a model that `goes` says, by their number and LOAD.
+    fn remove(&mut self, model: ModelId, goes: impl Fn(u32, Option<ActionId>) -> bool) {
+        let Some(copy) = self.copies.get_mut(&model) else { return };
+        let before = copy.pages.len();
+        copy.pages.retain(|&page, by| !goes(page, *by));
+        self.used -= count(before - copy.pages.len());
+        if copy.pages.is_empty() {
+            self.copies.remove(&model);
         }
     }
+}
+
+/// A number of pages.
+fn count(pages: usize) -> Pages {
+    Pages::new(u32::try_from(pages).expect("a page count fits 32 bits"))
 }

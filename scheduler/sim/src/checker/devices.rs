@@ -1,6 +1,6 @@
 //! What each device did and holds, from the actions that reached its worker and their results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, GpuId, ModelId, Nanos, Pages, Window, WorkerId,
@@ -23,13 +23,26 @@ pub(crate) struct Devices {
 struct Device {
     total: Pages,
     /// Loaded and not evicted.
-    resident: BTreeMap<ModelId, Pages>,
+    resident: BTreeMap<ModelId, Resident>,
     resident_pages: Pages,
     /// Pages of LOADs that owe a result.
     loading: Pages,
     /// When the last INFER and the last LOAD ended, on the worker's clock.
     exec_end: Nanos,
     load_end: Nanos,
+}
+
+/// What a device has of a model.
+#[derive(Clone, Debug, Default)]
+struct Resident {
+    all: Pages,
+    pages: BTreeSet<u32>,
+}
+
+impl Resident {
+    fn is_whole(&self) -> bool {
+        count(self.pages.len()) == self.all
+    }
 }
 
 impl Devices {
@@ -39,10 +52,12 @@ impl Devices {
         Self { workers, owed: BTreeMap::new() }
     }
 
-    /// A worker says how large its caches are.
+    /// A worker says how large its caches are, and has dropped what it holds parts of.
     pub(super) fn worker_up(&mut self, worker: WorkerId, state: &WorkerState) {
         for (device, state) in self.workers[worker.index()].iter_mut().zip(&state.devices) {
             device.total = state.pages;
+            device.resident.retain(|_, resident| resident.is_whole());
+            device.count();
         }
     }
 
@@ -65,7 +80,7 @@ impl Devices {
             violations.add(now, format!("invariant 5: {action:?} reaches worker {worker} twice"));
         }
         if action.kind == ActionKind::Load {
-            self.workers[worker.index()][action.gpu.index()].loading += pages;
+            self.workers[worker.index()][action.gpu.index()].loading += ordered(action, pages);
         }
     }
 
@@ -75,7 +90,7 @@ impl Devices {
         now: Nanos,
         worker: WorkerId,
         result: &ActionResult,
-        (clock, ordered): (Clock, Option<Window>),
+        (clock, window): (Clock, Option<Window>),
         violations: &mut Violations,
     ) {
         let Some((action, pages)) = self.owed.remove(&(worker, result.id)) else {
@@ -84,11 +99,11 @@ impl Devices {
         };
         let device = &mut self.workers[worker.index()][action.gpu.index()];
         if action.kind == ActionKind::Load {
-            device.loading -= pages;
+            device.loading -= ordered(&action, pages);
         }
         if result.status.is_ok() {
-            device.done(now, result, pages, violations);
-            check_window(now, (action.window, ordered), result, clock, violations);
+            device.done(now, result, (&action, pages), violations);
+            check_window(now, (action.window, window), result, clock, violations);
         }
     }
 
@@ -127,8 +142,9 @@ impl Devices {
         violations: &mut Violations,
     ) {
         for (device, state) in self.workers[worker.index()].iter().zip(&state.devices) {
-            let resident = device.resident.keys().copied();
-            violations.unless(resident.eq(state.loaded.iter().copied()), now, || {
+            let whole = device.resident.iter().filter(|(_, resident)| resident.is_whole());
+            let whole = whole.map(|(&model, _)| model);
+            violations.unless(whole.eq(state.loaded.iter().copied()), now, || {
                 format!(
                     "invariant 3: at rest, device {} of worker {worker} says that it holds {:?}, \
                      by its results {:?}",
@@ -149,14 +165,14 @@ impl Device {
         &mut self,
         now: Nanos,
         result: &ActionResult,
-        pages: Pages,
+        (action, all): (&Action, Pages),
         violations: &mut Violations,
     ) {
         let exec = result.exec;
         let engine = match result.kind {
             ActionKind::Infer { .. } => &mut self.exec_end,
             ActionKind::Load => &mut self.load_end,
-            ActionKind::Evict => return self.evicted(result.model),
+            ActionKind::Evict => return self.evicted(action),
         };
         violations.unless(*engine <= exec.begin, now, || {
             format!("invariant 1: {result:?} begins before its predecessor ends at {engine:?}")
@@ -167,16 +183,36 @@ impl Device {
             && exec.duration <= exec.end - exec.begin;
         violations.unless(ordered, now, || format!("invariant 6: {result:?} is out of order"));
         *engine = exec.end;
-        if result.kind == ActionKind::Load && self.resident.insert(result.model, pages).is_none() {
-            self.resident_pages += pages;
+        if result.kind == ActionKind::Load {
+            let resident = self.resident.entry(result.model).or_default();
+            resident.all = all;
+            resident.pages.extend(action.pages.of(all).unwrap_or_default());
+            self.count();
         }
     }
 
-    fn evicted(&mut self, model: ModelId) {
-        if let Some(pages) = self.resident.remove(&model) {
-            self.resident_pages -= pages;
+    fn evicted(&mut self, action: &Action) {
+        let Some(resident) = self.resident.get_mut(&action.model) else { return };
+        resident.pages.retain(|&page| page < action.pages.first().into());
+        if resident.pages.is_empty() {
+            self.resident.remove(&action.model);
         }
+        self.count();
     }
+
+    fn count(&mut self) {
+        self.resident_pages = count(self.resident.values().map(|r| r.pages.len()).sum());
+    }
+}
+
+/// How many pages of a model with `all` pages a LOAD is to bring.
+fn ordered(action: &Action, all: Pages) -> Pages {
+    count(action.pages.of(all).unwrap_or_default().len())
+}
+
+/// A number of pages.
+fn count(pages: usize) -> Pages {
+    Pages::new(u32::try_from(pages).expect("a page count fits 32 bits"))
 }
 
 /// The start lies in the window: exactly as the worker sees it, and by the controller's clock but for

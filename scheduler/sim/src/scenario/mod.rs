@@ -13,6 +13,7 @@ mod poisson;
 mod popular;
 mod random;
 mod simple;
+mod tight;
 
 pub(crate) use self::setup::{
     Catalogue, ClientSetup, DeviceSetup, Faults, Incident, Setup, Skew, WorkerSetup,
@@ -65,12 +66,15 @@ pub static JUDGED: [Scenario; 4] = [judged::STEADY, judged::MIX, judged::BURST, 
 /// to eight. The first is new here, the others are of [`JUDGED`].
 pub static PACED: [Scenario; 3] = [judged::FAST, judged::STEADY, judged::MIX];
 
+/// What loads in pieces and timelines of links are judged by.
+pub static TIGHT: [Scenario; 2] = [tight::SIZES, tight::LINKS];
+
 /// The scenario of this name.
 ///
 /// # Errors
 /// If there is none; the error names all there are.
 pub fn find(name: &str) -> Result<&'static Scenario, UnknownScenario> {
-    let all = || SCENARIOS.iter().chain(&CLUSTERS).chain(&JUDGED).chain(&PACED[..1]);
+    let all = || SCENARIOS.iter().chain(&CLUSTERS).chain(&JUDGED).chain(&PACED[..1]).chain(&TIGHT);
     all().find(|scenario| scenario.name == name).ok_or_else(|| UnknownScenario {
         name: name.to_owned(),
         valid: all().map(|scenario| scenario.name).collect::<Vec<_>>().join(", "),

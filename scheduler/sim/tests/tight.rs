@@ -1,0 +1,38 @@
+//! What loads in pieces and evictions in part are worth, and that they break nothing.
+
+use clockwork_config::{SchedulerConfig, SchedulerKind};
+use clockwork_simulator::{Options, Report, scenario, simulate};
+use clockwork_wire::Span;
+
+/// 120 copies per second of small models within 25 ms, and 30 of large ones within 250 ms, times 1.5.
+fn sizes(seed: u64, tune: fn(&mut SchedulerConfig)) -> Report {
+    let mut scheduler = SchedulerConfig {
+        kind: SchedulerKind::Clockwork,
+        default_slo: Span::from_millis(25),
+        ..SchedulerConfig::default()
+    };
+    tune(&mut scheduler);
+    let options = Options { scheduler: Some(scheduler), load: Some(1.5), ..Options::default() };
+    let report = simulate(scenario::find("judge-sizes").expect("it is registered"), seed, &options);
+    assert!(report.violations.is_empty(), "{report}");
+    report
+}
+
+#[test]
+fn a_small_urgent_load_does_not_wait_for_a_large_one() {
+    let missed = |report: Report| report.offered - report.goodput;
+    let runs = |tune| (0..4).map(|seed| missed(sizes(seed, tune))).sum::<u64>();
+    let whole = runs(|config| config.load_quantum = Span::ZERO);
+    let pieces = runs(|_| ());
+    assert!(pieces * 2 < whole, "{pieces} are missed instead of {whole}");
+}
+
+#[test]
+fn a_model_that_gave_way_in_part_costs_less_to_have_back() {
+    let copying = |tune| (0..4).map(|seed| sizes(seed, tune).copying).sum::<f64>();
+    let whole = copying(|config| {
+        (config.load_quantum, config.partial_eviction) = (Span::ZERO, false);
+    });
+    let part = copying(|config| config.load_quantum = Span::ZERO);
+    assert!(part < whole, "copying took {part} of the time instead of {whole}");
+}
