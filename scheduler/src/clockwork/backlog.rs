@@ -223,11 +223,11 @@ impl Clockwork {
         }
         let reached = model.copies.iter().filter_map(|place| {
             let device = index(place.device);
-            let copy = self.devices[device].copies.at(index(place.slot));
             let start = self.desks[device].reached(self.now, urgency);
-            match copy.stage {
+            let ready = || self.devices[device].copies.at(index(place.slot)).ready;
+            match place.stage {
                 Stage::Loaded => Some((start, device)),
-                Stage::Loading => Some((start.max(copy.ready), device)),
+                Stage::Loading => Some((start.max(ready()), device)),
                 Stage::Unknown | Stage::Leaving => None,
             }
         });

@@ -8,36 +8,38 @@ use super::pieces::Openings;
 use super::rests::Rest;
 use super::wants::CLOSED;
 
-/// One device of one worker.
+/// One device of one worker. Its fields are in the order in which the cache should have them: what
+/// taking work looks at comes first.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Device {
     /// The worker that owns it.
     pub worker: WorkerId,
     /// Its number there.
     pub gpu: GpuId,
-    /// Its class; devices of a class share estimates.
-    pub class: String,
+    /// Its clock as last reported, in MHz.
+    pub clock: u32,
     /// Whether the worker is connected.
     pub up: bool,
+    /// Where the model of each copy says what it wants, by the slot of the copy; [`CLOSED`] unless it is
+    /// loaded.
+    pub lanes: Vec<u32>,
     /// Pages of its weights cache.
     pub pages: Pages,
     /// Pages that hold nothing and are promised to nothing.
     pub pages_free: Pages,
     /// What it has to execute.
     pub exec: Engine,
-    /// What it has to load.
-    pub load: Engine,
-    /// Its clock as last reported, in MHz.
-    pub clock: u32,
-    /// Where the model of each copy says what it wants, by the slot of the copy; [`CLOSED`] unless it is
-    /// loaded.
-    pub lanes: Vec<u32>,
     /// The copies that it holds.
     pub copies: Copies,
-    /// Those of them whose pages are on their way.
+    /// What it has to load.
+    pub load: Engine,
+    /// Those of the copies whose pages are on their way.
     pub openings: Openings,
     /// What is left of a model that gave way in part.
     pub rest: Option<Rest>,
+    /// Its class; devices of a class share estimates.
+    pub class: String,
     /// Models that were on the device when its worker came up and have not been announced yet.
     pub found: Vec<ModelId>,
 }

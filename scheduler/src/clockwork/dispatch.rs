@@ -28,10 +28,7 @@ impl Candidate {
 impl Clockwork {
     /// Gives work to the devices that have come to be ready, then to idle ones what has arrived.
     pub(super) fn dispatch(&mut self) {
-        while let Some((at, device)) = self.ready.first() {
-            if Nanos::new(at) > self.now {
-                break;
-            }
+        while let Some(device) = self.ready.due(self.now.get()) {
             self.ready.set(device, NEVER);
             self.todo.push(device);
         }
@@ -98,7 +95,7 @@ impl Clockwork {
     /// that is free first.
     fn idle_for(&self, id: ModelId) -> Option<usize> {
         let model = &self.models[id.index()];
-        if model.queue.is_empty() {
+        if model.queue.is_empty() || self.free.is_empty() && self.near.is_empty() {
             return None;
         }
         if let Some(wide) = model.wide {
@@ -106,16 +103,16 @@ impl Clockwork {
             let near = || holders.common(&self.near).min_by_key(|&at| self.desks[at].end);
             return holders.common(&self.free).next().or_else(near);
         }
-        let loaded = |device: usize, slot: u32| {
-            self.devices[device].copies.at(index(slot)).stage == Stage::Loaded
+        let loaded = || {
+            let loaded = model.copies.iter().filter(|place| place.stage == Stage::Loaded);
+            loaded.map(|place| index(place.device))
         };
-        let places = || model.copies.iter().map(|place| (index(place.device), place.slot));
-        let free = places().find(|&(d, slot)| self.free.contains(d) && loaded(d, slot));
+        let free = loaded().find(|&device| self.free.contains(device));
         let near = || {
-            let near = places().filter(|&(d, slot)| self.near.contains(d) && loaded(d, slot));
-            near.min_by_key(|&(device, _)| self.desks[device].end)
+            let near = loaded().filter(|&device| self.near.contains(device));
+            near.min_by_key(|&device| self.desks[device].end)
         };
-        free.or_else(near).map(|(device, _)| device)
+        free.or_else(near)
     }
 
     /// Gives a device the model whose most urgent batch must start first. `false`: nothing that it

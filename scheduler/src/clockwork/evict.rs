@@ -87,10 +87,16 @@ impl Clockwork {
         // A model that has not been asked for in a while is not asked for as often as it was.
         let age = self.now - copy.last_used;
         let spacing = copy.interval.max(age);
+        let rarer = match victims {
+            Victims::Any => None,
+            Victims::Rarer(interval) => Some(interval.times(MUCH)),
+        };
+        if rarer.is_some_and(|least| spacing < least) {
+            return None;
+        }
+        // Last, because it looks at the model: a cache miss for each copy.
         let asked_for = self.models[copy.model.index()].is_asked_for();
-        if let Victims::Rarer(interval) = victims
-            && (asked_for || spacing < interval.times(MUCH))
-        {
+        if rarer.is_some() && asked_for {
             return None;
         }
         let worth = match self.config.eviction {
@@ -131,13 +137,12 @@ impl Clockwork {
 
     /// Takes a copy out of use: its worker serves the model no longer.
     pub(super) fn retire(&mut self, id: ModelId, device: usize, slot: usize) {
-        let copy = self.devices[device].copies.at_mut(slot);
-        let stage = copy.stage;
+        let stage = self.devices[device].copies.at(slot).stage;
         if !matches!(stage, Stage::Loaded | Stage::Loading) {
             // Its EVICT is on its way already, or will be.
             return;
         }
-        copy.stage = Stage::Leaving;
+        self.set_stage(id, device, slot, Stage::Leaving);
         let model = &mut self.models[id.index()];
         model.loaded -= u32::from(stage == Stage::Loaded);
         model.loading -= u32::from(stage == Stage::Loading);

@@ -68,6 +68,11 @@ impl Least {
         self.levels.last().map_or(NEVER, |top| top[0].least())
     }
 
+    /// The position of the least key if that is not above `limit`, the lowest among equals.
+    pub(super) fn due(&self, limit: u64) -> Option<usize> {
+        if self.least() > limit { None } else { self.first().map(|(_, at)| at) }
+    }
+
     /// The least key and its position, the lowest among equals.
     pub(super) fn first(&self) -> Option<(u64, usize)> {
         let key = self.least();
@@ -117,6 +122,10 @@ mod tests {
                 let expected =
                     (0..len).map(|at| (keys[at], at)).min().filter(|(key, _)| *key != NEVER);
                 assert_eq!(least.first(), expected);
+                for limit in [0, 500, NEVER] {
+                    let due = expected.filter(|&(key, _)| key <= limit).map(|(_, at)| at);
+                    assert_eq!(least.due(limit), due);
+                }
             }
         }
     }

@@ -205,17 +205,24 @@ impl Clockwork {
 
     /// A copy's weights are there.
     pub(super) fn loaded(&mut self, id: ModelId, device: usize, slot: usize) {
+        self.set_stage(id, device, slot, Stage::Loaded);
         let model = &mut self.models[id.index()];
         let held = &mut self.devices[device];
-        let copy = held.copies.at_mut(slot);
-        copy.stage = Stage::Loaded;
-        held.lanes[slot] = model.lane(copy.kind);
+        held.lanes[slot] = model.lane(held.copies.at(slot).kind);
         model.loading -= 1;
         model.loaded += 1;
         if let Some(wide) = model.wide {
             self.wide.note(wide, device, true);
         }
         self.offer(id);
+    }
+
+    /// Notes how far a copy is, where it is and with its model.
+    pub(super) fn set_stage(&mut self, id: ModelId, device: usize, slot: usize, stage: Stage) {
+        self.devices[device].copies.at_mut(slot).stage = stage;
+        let mut places = self.models[id.index()].copies.iter_mut();
+        let place = places.find(|place| super::index(place.device) == device);
+        place.expect("a copy has its place").stage = stage;
     }
 
     /// Orders an EVICT of all that a device has of a model.

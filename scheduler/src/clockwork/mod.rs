@@ -201,10 +201,7 @@ impl Clockwork {
 
     /// Decides everything that there is to decide now.
     fn turn(&mut self) {
-        while let Some((at, model)) = self.due.first() {
-            if Nanos::new(at) > self.now {
-                break;
-            }
+        while let Some(model) = self.due.due(self.now.get()) {
             self.time_out(ModelId::from_index(model));
         }
         self.expire();

@@ -4,41 +4,44 @@ use clockwork_wire::{Nanos, Span, Status, WorkerId};
 use smallvec::SmallVec;
 
 use super::backlog::Pledges;
+use super::device::Stage;
 use crate::queue::Queue;
 
-/// One servable model.
+/// One servable model. Its fields are in the order in which the cache should have them: what every
+/// request touches, then what every batch does, then the rest.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub(super) struct Model {
     /// Requests that wait.
     pub queue: Queue,
-    /// Which device is to do the work that waits, as far as admission is concerned.
-    pub pledges: Pledges,
-    /// Devices that hold it or are loading it, and the slot there.
-    pub copies: SmallVec<[Place; 4]>,
+    /// How far apart its requests come.
+    pub arrivals: Arrivals,
+    /// Its kind on the first worker that serves it.
+    kind: Option<u32>,
     /// How many of the copies are loaded.
     pub loaded: u32,
-    /// How many of the copies are loading.
-    pub loading: u32,
     /// INFERs on their way.
     pub in_flight: u32,
-    /// Where it stands among the models with many copies, if it is one.
-    pub wide: Option<usize>,
-    /// Which workers serve it, and as which kind; the first that came first.
-    workers: SmallVec<[(WorkerId, u32); 2]>,
-    /// Its kind on the first of them.
-    kind: Option<u32>,
-    /// As which kinds it is served: one, unless workers differ.
-    pub lanes: SmallVec<[Lane; 1]>,
-    /// The answer while no worker serves it, other than that there is no such model.
-    pub absent: Option<Status>,
-    /// Not before this is it looked at whether another copy would be of use.
-    pub patience: Patience,
     /// Whether requests wait and no device has a copy.
     pub cold: bool,
     /// Whether it is among the models that a device has to be found for in this turn.
     pub fresh: bool,
-    /// How far apart its requests come.
-    pub arrivals: Arrivals,
+    /// The answer while no worker serves it, other than that there is no such model.
+    pub absent: Option<Status>,
+    /// Which device is to do the work that waits, as far as admission is concerned.
+    pub pledges: Pledges,
+    /// Devices that hold it or are loading it, and the slot there.
+    pub copies: SmallVec<[Place; 4]>,
+    /// As which kinds it is served: one, unless workers differ.
+    pub lanes: SmallVec<[Lane; 1]>,
+    /// Where it stands among the models with many copies, if it is one.
+    pub wide: Option<usize>,
+    /// Not before this is it looked at whether another copy would be of use.
+    pub patience: Patience,
+    /// How many of the copies are loading.
+    pub loading: u32,
+    /// Which workers serve it, and as which kind; the first that came first.
+    workers: SmallVec<[(WorkerId, u32); 2]>,
 }
 
 /// A model as one kind.
@@ -59,13 +62,15 @@ pub(super) struct Place {
     pub device: u32,
     /// Where the device's table has the copy.
     pub slot: u32,
+    /// Whether the weights are there, as the device's table has it.
+    pub stage: Stage,
 }
 
 impl Place {
-    /// In slot `slot` of device `device`.
+    /// In slot `slot` of device `device`, to be loaded.
     pub(super) fn new(device: usize, slot: usize) -> Self {
         let narrow = |at: usize| u32::try_from(at).expect("a number of a copy fits 32 bits");
-        Self { device: narrow(device), slot: narrow(slot) }
+        Self { device: narrow(device), slot: narrow(slot), stage: Stage::Loading }
     }
 }
 

@@ -6,8 +6,10 @@ use super::index;
 use crate::message::Request;
 use crate::queue::RequestSlot;
 
-/// An unanswered request.
+/// An unanswered request: one cache line, because by the time that it is ordered, and once more when
+/// it is answered, so many others have come that it has left the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Pending {
     /// What was asked.
     pub request: Request,

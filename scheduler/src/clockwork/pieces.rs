@@ -207,13 +207,12 @@ impl Clockwork {
 
     /// A copy will not come to be: what is there must be settled before its pages are given to others.
     fn give_up(&mut self, id: ModelId, index: usize, slot: usize) {
-        let copy = self.devices[index].copies.at_mut(slot);
-        if copy.stage == Stage::Unknown {
+        let stage = self.devices[index].copies.at(slot).stage;
+        if stage == Stage::Unknown {
             return;
         }
-        let loading = copy.stage == Stage::Loading;
-        copy.stage = Stage::Unknown;
-        self.models[id.index()].loading -= u32::from(loading);
+        self.set_stage(id, index, slot, Stage::Unknown);
+        self.models[id.index()].loading -= u32::from(stage == Stage::Loading);
         self.unpledge_device(id, index);
     }
 

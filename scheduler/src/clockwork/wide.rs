@@ -57,9 +57,7 @@ impl Clockwork {
                 let wide = self.wide.add();
                 model.wide = Some(wide);
                 for place in &model.copies {
-                    let (device, slot) = (index(place.device), index(place.slot));
-                    let loaded = self.devices[device].copies.at(slot).stage == Stage::Loaded;
-                    self.wide.note(wide, device, loaded);
+                    self.wide.note(wide, index(place.device), place.stage == Stage::Loaded);
                 }
             }
             Some(wide) if copies < FEW / 2 => {
