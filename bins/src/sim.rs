@@ -82,6 +82,8 @@ enum Table {
     Ahead,
     /// What loads in pieces and evictions in part are worth where small and large models share devices
     Loads,
+    /// What timelines of links are worth where large inputs fill them
+    Links,
 }
 
 /// Runs a scenario and prints its report.
@@ -96,6 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Table::Policies) => policy_table(arguments, &options),
         Some(Table::Ahead) => ahead_table(arguments, &options),
         Some(Table::Loads) => beside_table(&beside::LOADS, arguments, &options),
+        Some(Table::Links) => beside_table(&beside::LINKS, arguments, &options),
     }
 }
 

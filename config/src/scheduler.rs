@@ -102,6 +102,10 @@ knobs! {
         /// "clockwork": whether the last copy that gives way keeps the pages that nobody needs yet, so
         /// that only the others must be loaded to have it back. false: it is evicted as a whole.
         pub partial_eviction: bool = true,
+        /// "clockwork": bytes per second that the link to a worker is believed to carry until that has
+        /// been measured; 0: any number, for ever, and no time is set aside for inputs on their way.
+        /// Small: the first large inputs wait here. Large: they queue in the network.
+        pub link_bandwidth: u64 = 1_250_000_000,
         /// Device clock for which estimates hold, in MHz, at least 1; times are scaled by measured
         /// clock / this. Any value is consistent with itself.
         pub default_clock: u32 = 1_380,

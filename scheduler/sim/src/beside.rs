@@ -35,6 +35,14 @@ pub static LOADS: Comparison = Comparison {
     ],
 };
 
+/// Timelines of links, where inputs of 602,112 bytes fill them before devices are busy.
+pub static LINKS: Comparison = Comparison {
+    scenario: 1,
+    slos_ms: &[25, 50, 100, 250],
+    loads: &[0.5, 0.8, 0.9, 1.0, 1.5, 2.0, 3.0],
+    variants: &[("without", |c| c.link_bandwidth = 0), ("with", |_| {})],
+};
+
 /// One case under every variant.
 #[derive(Clone, Debug)]
 pub struct Row {

@@ -2,7 +2,7 @@
 
 use clockwork_config::{SchedulerConfig, SchedulerKind};
 use clockwork_simulator::{Options, Report, scenario, simulate};
-use clockwork_wire::Span;
+use clockwork_wire::{Span, Status};
 
 /// 120 copies per second of small models within 25 ms, and 30 of large ones within 250 ms, times 1.5.
 fn sizes(seed: u64, tune: fn(&mut SchedulerConfig)) -> Report {
@@ -35,4 +35,30 @@ fn a_model_that_gave_way_in_part_costs_less_to_have_back() {
     });
     let part = copying(|config| config.load_quantum = Span::ZERO);
     assert!(part < whole, "copying took {part} of the time instead of {whole}");
+}
+
+/// Twice as many large inputs as the links to two workers carry.
+fn links(tune: fn(&mut SchedulerConfig)) -> Report {
+    let mut scheduler = SchedulerConfig {
+        kind: SchedulerKind::Clockwork,
+        default_slo: Span::from_millis(100),
+        ..SchedulerConfig::default()
+    };
+    tune(&mut scheduler);
+    let options = Options { scheduler: Some(scheduler), load: Some(2.0), ..Options::default() };
+    let links = scenario::find("judge-links").expect("it is registered");
+    let report = simulate(links, 1, &options);
+    assert!(report.violations.is_empty(), "{report}");
+    report
+}
+
+#[test]
+fn what_a_link_cannot_carry_is_refused_and_not_late() {
+    let late = |report: &Report| {
+        let refused = report.refused.get(&Status::REFUSED.to_string()).copied();
+        report.offered - report.goodput - refused.unwrap_or_default()
+    };
+    let (without, with) = (links(|config| config.link_bandwidth = 0), links(|_| ()));
+    assert!(late(&with) * 5 < late(&without), "{without}\n{with}");
+    assert!(with.goodput * 100 > without.goodput * 98, "{without}\n{with}");
 }

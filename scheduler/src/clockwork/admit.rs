@@ -22,15 +22,23 @@ impl Clockwork {
         let urgency = Urgency::of(slo);
         self.offered.note(request.model);
         self.models[request.model.index()].arrivals.note(self.now);
+        let large = self.links.counts(request.input_len);
+        if large {
+            self.note_input(request.model, request.input_len);
+        }
         let prospect = self.prospect(request.model, kind, urgency, due);
         if !self.is_feasible(kind, prospect, due) {
             self.unserved(request.model, kind);
             return self.refuse(&request, slo, Status::REFUSED);
         }
         let copies_at_arrival = self.models[request.model.index()].loaded;
+        let (retried, link) = (false, None);
         let slot =
-            self.table.insert(Pending { request, slo, due, copies_at_arrival, retried: false });
+            self.table.insert(Pending { request, slo, due, copies_at_arrival, retried, link });
         self.enqueue(slot, due, kind);
+        if large {
+            self.await_link(slot, prospect.map(|prospect| prospect.device()));
+        }
         match prospect {
             Some(prospect) => {
                 self.pledge(request.model, prospect);

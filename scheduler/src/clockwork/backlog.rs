@@ -89,6 +89,13 @@ enum Change {
     Begins,
 }
 
+impl Prospect {
+    /// On which device it would be served.
+    pub(super) fn device(&self) -> usize {
+        index(self.pledge.device)
+    }
+}
+
 impl Clockwork {
     /// When one more request of a model would be served; `None` if no device has a copy.
     pub(super) fn prospect(
@@ -109,14 +116,19 @@ impl Clockwork {
         } else {
             (Change::Begins, self.begun(id, kind, urgency, due)?)
         };
-        let start = self.starts(&pledge);
+        let start = self.starts(id, &pledge);
         let cost = pledge.time.as_f64() / f64::from(pledge.room);
         Some(Prospect { start, end: start + pledge.time, cost, pledge, change })
     }
 
     /// When a batch is expected to start by now.
-    fn starts(&self, pledge: &Pledge) -> Nanos {
-        self.desks[index(pledge.device)].end.max(self.now).max(pledge.start)
+    fn starts(&self, id: ModelId, pledge: &Pledge) -> Nanos {
+        let device = index(pledge.device);
+        self.desks[device].end.max(pledge.start).max(self.carried_by(
+            id,
+            device,
+            index(pledge.room),
+        ))
     }
 
     /// The batch that a further request of a model begins.
@@ -131,7 +143,7 @@ impl Clockwork {
     /// now and is not too late for the first request.
     fn grown(&self, id: ModelId, kind: usize, last: Pledge) -> Option<Pledge> {
         let grown = self.sized(id, kind, last);
-        let in_time = self.starts(&grown) + grown.time <= last.due;
+        let in_time = self.starts(id, &grown) + grown.time <= last.due;
         (in_time && grown.room > last.room).then_some(grown)
     }
 
@@ -139,7 +151,7 @@ impl Clockwork {
     /// as they came of late.
     fn sized(&self, id: ModelId, kind: usize, pledge: Pledge) -> Pledge {
         let interval = self.models[id.index()].arrivals.interval().get().max(1);
-        let wait = (self.starts(&pledge) - self.now).scale(SURE);
+        let wait = (self.starts(id, &pledge) - self.now).scale(SURE);
         let more = usize::try_from(wait.get() / interval).unwrap_or(usize::MAX);
         let count = more.saturating_add(index(pledge.room) + 1);
         let size = self.kinds[kind].filled(count);
@@ -218,12 +230,14 @@ impl Clockwork {
         let model = &self.models[id.index()];
         if let Some(wide) = model.wide {
             let some = self.wide.holders(wide).around(self.rotor).take(SAMPLE);
-            let reached = some.map(|at| (self.desks[at].reached(self.now, urgency), at));
+            let reached = |at: usize| self.desks[at].reached(self.now, urgency);
+            let reached = some.map(|at| (reached(at).max(self.carried_by(id, at, 1)), at));
             return reached.min().map(|(start, device)| (device, start));
         }
         let reached = model.copies.iter().filter_map(|place| {
             let device = index(place.device);
             let start = self.desks[device].reached(self.now, urgency);
+            let start = start.max(self.carried_by(id, device, 1));
             let ready = || self.devices[device].copies.at(index(place.slot)).ready;
             match place.stage {
                 Stage::Loaded => Some((start, device)),

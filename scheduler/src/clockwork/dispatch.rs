@@ -14,6 +14,8 @@ struct Candidate {
     batch: BatchSize,
     /// Where it begins in the queue.
     cursor: usize,
+    /// When it can start: the device is free, and its inputs are there.
+    start: Nanos,
     /// How long it takes on the device.
     expected: Span,
 }
@@ -44,6 +46,7 @@ impl Clockwork {
                     break;
                 }
             }
+            self.await_opening(id);
         }
     }
 
@@ -61,7 +64,7 @@ impl Clockwork {
         self.near.remove(index);
         self.note_end(index);
         let device = &self.devices[index];
-        let mut at = NEVER;
+        let mut at = self.links.opens(device.worker, self.now, self.pace.delivery());
         if device.up && device.exec.len() == 0 {
             self.free.insert(index);
         } else if device.up
@@ -73,6 +76,8 @@ impl Clockwork {
             } else {
                 at = reached.get();
             }
+        } else {
+            at = NEVER;
         }
         self.ready.set(index, at);
     }
@@ -87,8 +92,9 @@ impl Clockwork {
         if !self.config.ahead.is_zero() {
             return self.config.ahead;
         }
-        let running = self.devices[device].exec.last();
-        self.pace.delivery() + running.scale(self.config.ahead_executions)
+        let device = &self.devices[device];
+        let input = self.links.transfer(device.worker);
+        self.pace.delivery() + device.exec.last().scale(self.config.ahead_executions) + input
     }
 
     /// A device that could take work for a model at once: one that has nothing to do, else the one
@@ -100,12 +106,15 @@ impl Clockwork {
         }
         if let Some(wide) = model.wide {
             let holders = self.wide.holders(wide);
-            let near = || holders.common(&self.near).min_by_key(|&at| self.desks[at].end);
-            return holders.common(&self.free).next().or_else(near);
+            let goes = |&at: &usize| !self.is_held_up(id, at);
+            let near =
+                || holders.common(&self.near).filter(goes).min_by_key(|&at| self.desks[at].end);
+            return holders.common(&self.free).find(goes).or_else(near);
         }
         let loaded = || {
             let loaded = model.copies.iter().filter(|place| place.stage == Stage::Loaded);
-            loaded.map(|place| index(place.device))
+            let devices = loaded.map(|place| index(place.device));
+            devices.filter(|&device| !self.is_held_up(id, device))
         };
         let free = loaded().find(|&device| self.free.contains(device));
         let near = || {
@@ -118,10 +127,13 @@ impl Clockwork {
     /// Gives a device the model whose most urgent batch must start first. `false`: nothing that it
     /// holds has a request that it could still save.
     fn serve(&mut self, index: usize) -> bool {
+        if self.waits_for_link(index) {
+            return false;
+        }
         let start = self.desks[index].end.max(self.now + self.pace.delivery());
         let choice = self.choose(index, start);
         if let Some((id, slot, batch)) = choice {
-            self.order_infer(index, slot, id, start, batch);
+            self.order_infer(index, slot, id, batch);
         }
         choice.is_some()
     }
@@ -166,7 +178,7 @@ impl Clockwork {
                     if best.as_ref().is_none_or(|best| batch.thrift() > much(best)) {
                         best = Some((id, slot, batch));
                     }
-                    lost_until = lost_until.min(start + batch.expected);
+                    lost_until = lost_until.min(batch.start + batch.expected);
                     looks -= 1;
                 }
             }
@@ -183,7 +195,7 @@ impl Clockwork {
         slot: usize,
         start: Nanos,
     ) -> Option<Candidate> {
-        let queue = &self.models[id.index()].queue;
+        let (queue, at) = (&self.models[id.index()].queue, device);
         let device = &self.devices[device];
         let mut best = None;
         for size in &self.kinds[device.copies.at(slot).kind].sizes {
@@ -191,24 +203,18 @@ impl Clockwork {
                 break;
             }
             let expected = self.at_clock(size.exec.value(), device.clock);
+            let start = self.input_there(id, at, size.count, start);
             let cursor = queue.cursor(start + expected);
             if queue.len() - cursor < size.count {
                 break;
             }
-            best = Some(Candidate { batch: size.batch, cursor, expected });
+            best = Some(Candidate { batch: size.batch, cursor, start, expected });
         }
         best
     }
 
-    fn order_infer(
-        &mut self,
-        device: usize,
-        slot: usize,
-        id: ModelId,
-        start: Nanos,
-        batch: Candidate,
-    ) {
-        let now = self.now;
+    fn order_infer(&mut self, device: usize, slot: usize, id: ModelId, batch: Candidate) {
+        let (now, start) = (self.now, batch.start);
         let model = &mut self.models[id.index()];
         let queued = model.queue.len();
         let requests: SmallVec<_> = model.queue.take(batch.cursor, batch.batch.count()).collect();
@@ -218,6 +224,7 @@ impl Clockwork {
         let last = *requests.last().expect("a batch is not empty");
         // It may start for as long as it saves anybody.
         let latest = (self.table.at(last).deadline() - batch.expected).max(start + self.slack());
+        let left = self.carry(id, device, &requests);
         let copy = self.devices[device].copies.at_mut(slot);
         copy.in_flight += 1;
         copy.last_used = now;
@@ -231,6 +238,7 @@ impl Clockwork {
             kind: ActionKind::Infer { batch: batch.batch },
             pages: PageRange::WHOLE,
             window: Window::new(now, latest),
+            left,
             start,
             first,
             expected: batch.expected,

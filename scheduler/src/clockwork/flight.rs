@@ -24,6 +24,8 @@ pub(super) struct Flight {
     pub requests: SmallVec<[RequestSlot; 16]>,
     /// When it was ordered.
     pub sent: Nanos,
+    /// When its inputs were to have left; when it was ordered if they are small.
+    pub left: Nanos,
     /// When it was expected to start.
     pub start: Nanos,
     /// Whether nothing was before it, so that its start shows how long the way takes.

@@ -245,6 +245,7 @@ impl Clockwork {
             kind: ActionKind::Evict,
             pages,
             window: Window::ALWAYS,
+            left: self.now,
             start: self.now,
             first: false,
             expected: Span::ZERO,

@@ -17,6 +17,9 @@
 //! * *Late binding* (`dispatch`): a device is given its next action so long before it is free that
 //!   the order arrives in time, as measured; never more than `depth` at once, those whose results must
 //!   be on their way not counted. Meanwhile batches grow and better choices arrive.
+//! * *Links with a timeline* (`links`): large inputs take their time on the way to a worker and into a
+//!   device; a batch whose inputs would only wait for a busy link is not closed yet, and what cannot be
+//!   carried in time is refused.
 //! * *Loads that pay* (`load`): a further copy is made where it serves a request sooner than the
 //!   present ones would, and a first one if it can be there in time; where memory is free, one that
 //!   had to refuse is copied in any case. Models with unmet work stand in one heap, by how much of it
@@ -48,6 +51,7 @@ mod evict;
 mod flight;
 mod kind;
 mod least;
+mod links;
 mod load;
 mod measured;
 mod model;
@@ -77,6 +81,7 @@ use self::evict::Victim;
 use self::flight::{Flight, Flights};
 use self::kind::Kind;
 use self::least::{Least, NEVER};
+use self::links::Links;
 use self::model::Model;
 use self::pace::Pace;
 use self::pending::Table;
@@ -140,6 +145,7 @@ pub struct Clockwork {
     rotor: usize,
     victims: Vec<Victim>,
     pace: Pace,
+    links: Links,
     /// What was asked for since the balancer last wanted to know.
     offered: Offered,
 }
@@ -179,6 +185,7 @@ impl Clockwork {
             rotor: 0,
             victims: Vec::new(),
             pace: Pace::new(DELIVERY_GUESS),
+            links: Links::new(config.link_bandwidth),
             offered: Offered::default(),
             config,
         }
@@ -236,6 +243,7 @@ impl Clockwork {
             action,
             requests: plan.requests,
             sent: self.now,
+            left: plan.left,
             start: plan.start,
             first: plan.first,
             expected_clock: device.clock,
@@ -308,6 +316,8 @@ struct Plan {
     kind: ActionKind,
     pages: PageRange,
     window: Window,
+    /// When its inputs will have left.
+    left: Nanos,
     /// When it is expected to start.
     start: Nanos,
     /// Whether nothing is before it.

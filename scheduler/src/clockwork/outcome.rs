@@ -43,6 +43,7 @@ impl Clockwork {
             ActionKind::Load => self.piece_done(&flight, result),
             ActionKind::Evict => self.evict_done(&flight, result),
         };
+        self.arrived(&flight, result);
         self.records.push_back(flight.record(self.now, *result, goodput));
         self.todo.push(flight.device);
     }
@@ -97,7 +98,7 @@ impl Clockwork {
         } else {
             result.received + result.copy_input.duration
         };
-        self.pace.delivered(there - flight.sent);
+        self.pace.delivered(there - flight.left);
     }
 
     /// Gives a request whose action was lost to another one, if its deadline allows; once, and only
@@ -158,6 +159,7 @@ impl Clockwork {
         status: Status,
         output: Option<(ActionId, u16)>,
     ) -> Status {
+        self.links.forget(self.table.at_mut(slot));
         let pending = self.table.remove(slot);
         let counted = status.has_output() || status == Status::TIMEOUT;
         let in_time = self.now <= pending.deadline();

@@ -1,6 +1,6 @@
 //! The table of unanswered requests.
 
-use clockwork_wire::{Nanos, Span};
+use clockwork_wire::{Nanos, Span, WorkerId};
 
 use super::index;
 use crate::message::Request;
@@ -22,6 +22,8 @@ pub(super) struct Pending {
     pub copies_at_arrival: u32,
     /// Whether an action that carried it was lost: it is given to one other at most.
     pub retried: bool,
+    /// Which worker's link its input is expected to take, while that waits and is large.
+    pub link: Option<WorkerId>,
 }
 
 impl Pending {

@@ -146,6 +146,7 @@ impl Clockwork {
             kind: ActionKind::Load,
             pages: range(opening.next, count, copy.pages),
             window: Window::new(self.now, start + self.slack() + expected),
+            left: self.now,
             start,
             first,
             expected,

@@ -15,6 +15,7 @@ impl Clockwork {
         if self.devices.iter().any(|device| device.worker == worker && device.up) {
             self.worker_down(worker);
         }
+        self.links.worker_up(worker);
         for state in states {
             let same = |d: &Device| d.worker == worker && d.gpu == state.gpu;
             let known = self.devices.iter().position(same);

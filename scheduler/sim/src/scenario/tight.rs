@@ -47,7 +47,10 @@ pub(crate) const LINKS: Scenario = Scenario {
         let rate = 2.0 * BANDWIDTH / INPUT_BYTES * options.load.unwrap_or(1.0);
         let steps = vec![Step { rate, length: Span::MAX }];
         plan.add(OpenLoop::new(plan.targets(), Popularity::Uniform, steps));
-        let setup = Setup::cluster(options, 2, 8, &models::catalogue()).serving(plan);
+        let mut setup = Setup::cluster(options, 2, 8, &models::catalogue()).serving(plan);
+        for device in setup.workers.iter_mut().flat_map(|worker| &mut worker.devices) {
+            device.spec.depth = 2;
+        }
         let worker_link = Link { bandwidth: TEN_GIGABIT, ..Calibration::NETWORK.worker_link };
         let limited = Calibration { worker_link, payloads: true, ..Calibration::NETWORK };
         Setup { calibration: options.calibration.unwrap_or(limited), ..setup }
