@@ -91,6 +91,11 @@ knobs! {
         /// "clockwork": if `ahead` is derived, the part of the running INFER that is added to it, 0
         /// to 1. 0: a late delivery leaves a gap. 1: the next batch is closed a whole batch early.
         pub ahead_executions: f64 = 0.0,
+        /// "clockwork": whether a batch waits for requests that are expected before its latest start,
+        /// while its device can execute something else or, when requests are refused, while that saves
+        /// more device time than it costs. false: what is most urgent goes first. true: a lower median
+        /// latency where few models are busy, a higher 99th percentile, and about the same goodput.
+        pub defer: bool = false,
         /// "clockwork": which weights give way: "worth" (what costs least to load again, by its size
         /// and the time between its requests) or "lru" (least recently used).
         pub eviction: Eviction = Eviction::Worth,

@@ -17,12 +17,13 @@ pub struct Policy {
 }
 
 /// The published scheduler, ours, and ours with one policy changed each.
-pub static POLICIES: [Policy; 7] = [
+pub static POLICIES: [Policy; 8] = [
     Policy { name: "infer5", tune: |c| c.kind = SchedulerKind::Infer5 },
     Policy { name: "clockwork", tune: |c| c.kind = SchedulerKind::Clockwork },
     Policy { name: "no refusal", tune: |c| c.early_refusal = false },
     Policy { name: "no thrift", tune: |c| c.thrift = false },
     Policy { name: "10 ms ahead", tune: |c| (c.ahead, c.depth) = (Span::from_millis(10), 4) },
+    Policy { name: "deferral", tune: |c| c.defer = true },
     Policy { name: "no spread", tune: |c| c.spread = false },
     Policy { name: "lru", tune: |c| c.eviction = Eviction::Lru },
 ];

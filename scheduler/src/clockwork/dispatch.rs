@@ -10,15 +10,18 @@ use super::{Clockwork, Plan, index};
 
 /// The batch that a model would start on a device at a given time.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
-    batch: BatchSize,
+pub(super) struct Candidate {
+    pub batch: BatchSize,
     /// Where it begins in the queue.
-    cursor: usize,
+    pub cursor: usize,
     /// When it can start: the device is free, and its inputs are there.
-    start: Nanos,
+    pub start: Nanos,
     /// How long it takes on the device.
-    expected: Span,
+    pub expected: Span,
 }
+
+/// A batch of a model, and the slot of the copy that would execute it.
+pub(super) type Choice = (ModelId, usize, Candidate);
 
 impl Candidate {
     /// Requests in device time.
@@ -40,11 +43,10 @@ impl Clockwork {
         while let Some(id) = self.fresh.pop() {
             self.models[id.index()].fresh = false;
             while let Some(device) = self.idle_for(id) {
-                let served = self.serve(device);
-                self.park(device);
-                if !served {
+                if !self.serve(device) {
                     break;
                 }
+                self.park(device);
             }
             self.await_opening(id);
         }
@@ -132,6 +134,10 @@ impl Clockwork {
         }
         let start = self.desks[index].end.max(self.now + self.pace.delivery());
         let choice = self.choose(index, start);
+        let choice = match choice {
+            Some(choice) if self.config.defer => self.deferred(index, start, choice),
+            choice => choice,
+        };
         if let Some((id, slot, batch)) = choice {
             self.order_infer(index, slot, id, batch);
         }
@@ -141,7 +147,7 @@ impl Clockwork {
     /// What a device should start at `start`: the most urgent batch. While there is more than can be
     /// done, that or one of those which would be lost if it went first: the one that serves most requests
     /// in device time.
-    fn choose(&self, index: usize, start: Nanos) -> Option<(ModelId, usize, Candidate)> {
+    fn choose(&self, index: usize, start: Nanos) -> Option<Choice> {
         let overloaded = self.config.thrift && self.pace.is_overloaded(self.now);
         let device = &self.devices[index];
         if overloaded {
@@ -161,10 +167,10 @@ impl Clockwork {
 
     /// Of the most urgent batch and those which would be lost if it went first, the one that serves most
     /// requests in device time.
-    fn choose_thrifty(&self, index: usize, start: Nanos) -> Option<(ModelId, usize, Candidate)> {
+    fn choose_thrifty(&self, index: usize, start: Nanos) -> Option<Choice> {
         let device = &self.devices[index];
         let mut looks = LOOKS;
-        let mut best: Option<(ModelId, usize, Candidate)> = None;
+        let mut best: Option<Choice> = None;
         let mut lost_until = Nanos::MAX;
         let mut several = self.wants.several(&device.lanes, None);
         while let Some(&last) = several.last() {
@@ -188,7 +194,7 @@ impl Clockwork {
     }
 
     /// The batch of `id` that device `index` could start at `start`: the largest that is filled.
-    fn candidate(
+    pub(super) fn candidate(
         &self,
         id: ModelId,
         device: usize,

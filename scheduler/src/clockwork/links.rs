@@ -232,7 +232,7 @@ impl Clockwork {
             holders.filter(ready).map(opens).min()
         };
         if let Some((at, device)) = first.filter(|&(at, _)| at != NEVER) {
-            self.ready.set(device, at);
+            self.ready.set(device, at.min(self.ready.get(device)));
         }
     }
 

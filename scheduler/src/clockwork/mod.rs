@@ -20,6 +20,8 @@
 //! * *Links with a timeline* (`links`): large inputs take their time on the way to a worker and into a
 //!   device; a batch whose inputs would only wait for a busy link is not closed yet, and what cannot be
 //!   carried in time is refused.
+//! * *Deferral* (`defer`), if configured: a batch that is expected to grow waits while the device has
+//!   something else to do.
 //! * *Loads that pay* (`load`): a further copy is made where it serves a request sooner than the
 //!   present ones would, and a first one if it can be there in time; where memory is free, one that
 //!   had to refuse is copied in any case. Models with unmet work stand in one heap, by how much of it
@@ -44,6 +46,7 @@
 mod admit;
 mod backlog;
 mod bits;
+mod defer;
 mod device;
 mod dispatch;
 mod engine;

@@ -177,6 +177,12 @@ impl Arrivals {
         self.last = now;
     }
 
+    /// How long until the next request, as far as can be expected: the longer none has come, the
+    /// longer.
+    pub(super) fn expected(&self, now: Nanos) -> Span {
+        self.interval.max(now - self.last)
+    }
+
     /// The mean time between requests.
     pub(super) const fn interval(&self) -> Span {
         self.interval
