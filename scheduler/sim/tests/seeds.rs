@@ -21,7 +21,7 @@ fn a_thousand_seeds_hold_every_invariant_of_the_default_scheduler() {
 fn three_hundred_seeds_hold_every_invariant_with_batches_that_wait() {
     let defers = Options { tune: Some(|c| c.defer = true), ..of(SchedulerKind::Clockwork) };
     let failed = failing(300, &defers);
-    assert!(failed.is_empty(), "run again with --set defer=true:\n{}", failed.join("\n"));
+    assert!(failed.is_empty(), "run again with --set scheduler.defer=true:\n{}", failed.join("\n"));
 }
 
 fn of(kind: SchedulerKind) -> Options {
