@@ -52,14 +52,15 @@ pub(super) fn limit(most: Span) {
 }
 
 /// Waits until the next turn is due, then lets the readers read. At once on a core that is not busy.
-pub(super) async fn interval() {
+/// Gives whether the core has looked at its timers and sockets meanwhile.
+pub(super) async fn interval() -> bool {
     let now = clock::now();
     let (due, gated) = PACE.with(|pace| {
         pace.look(now);
         (pace.due(), !pace.interval.get().is_zero() || !pace.waiting.borrow().is_empty())
     });
     if !gated {
-        return;
+        return false;
     }
     let left = due.since(now);
     if !left.is_zero() {
@@ -67,6 +68,7 @@ pub(super) async fn interval() {
     }
     PACE.with(Pace::open);
     yield_now().await;
+    !left.is_zero()
 }
 
 /// Whether readers wait for a turn, which it is the caller's to take; wakes it when one does.

@@ -5,8 +5,10 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_lite::FutureExt;
+use glommio::timer::Timer;
 
 use super::executor::panic_message;
 
@@ -63,6 +65,17 @@ pub async fn yield_now() {
 pub async fn yield_if_due() {
     glommio::yield_if_needed().await;
 }
+
+/// Lets the core's other tasks run until all of them wait, and the core look at its timers and sockets,
+/// once. Yielding does neither: the library looks around when nothing is ready any more, or after
+/// [`PREEMPT`](super::executor::PREEMPT).
+pub(super) async fn look_around() {
+    // The library takes the way past its sockets to get to a timer, and this one is due by then.
+    Timer::new(MOMENT).await;
+}
+
+/// Longer than a timer takes to be set, and shorter than the library takes to come to it.
+const MOMENT: Duration = Duration::from_nanos(500);
 
 /// A task panicked; the text is the panic's message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,9 @@ use clockwork_wire::Nanos;
 use super::executor::spin;
 use super::guard::Guard;
 use super::pace;
+use super::task::look_around;
 use super::{Doorbell, Notify, spin_until};
+use crate::clock;
 
 /// Wakes a core's turn task: something arrived on this core, another thread has something, or a
 /// timer is due.
@@ -52,9 +54,19 @@ impl TurnBell {
     /// no time ends it. Takes every notification made so far. Spins at the end if the core was
     /// started so ([`Options::spin`](super::Options::spin)). On a busy core at least an interval passes
     /// between two turns ([`Options::tick`](super::Options::tick)).
+    ///
+    /// However late its owner is, the core's other tasks run in between, and its sockets are looked at.
     pub async fn wait(&self, until: Option<Nanos>) {
-        pace::interval().await;
-        let mut timer = pin!(spin_until(until.unwrap_or(Nanos::MAX), spin()));
+        let until = until.unwrap_or(Nanos::MAX);
+        let looked = pace::interval().await;
+        if until <= clock::now() && !looked {
+            look_around().await;
+        }
+        self.sleep(until).await;
+    }
+
+    async fn sleep(&self, until: Nanos) {
+        let mut timer = pin!(spin_until(until, spin()));
         let mut woken = false;
         poll_fn(|cx| {
             let mut guard = self.guard.borrow_mut();
@@ -75,6 +87,9 @@ impl TurnBell {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::io::Write;
+    use std::net::{SocketAddr, TcpStream};
     use std::num::NonZero;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,8 +98,34 @@ mod tests {
     use clockwork_wire::Span;
 
     use super::*;
-    use crate::clock;
-    use crate::rt::{Options, run};
+    use crate::rt::{Options, Stream, listen, run, spawn, yield_now};
+
+    /// Both ends of a connection: ours, and the peer's.
+    fn connection() -> (TcpStream, TcpStream) {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (listener.accept().unwrap().0, theirs)
+    }
+
+    #[test]
+    fn an_owner_that_is_always_late_does_not_starve_its_readers() {
+        run(&Options::default(), async {
+            let (ours, mut theirs) = connection();
+            let ours = Stream::adopt(ours).unwrap();
+            let read = Rc::new(Cell::new(0));
+            let reader = Rc::clone(&read);
+            let reading = spawn(async move { reader.set(ours.read(&mut [0; 8]).await.unwrap()) });
+            yield_now().await;
+            theirs.write_all(&[7; 4]).unwrap();
+            let bell = TurnBell::new();
+            for _ in 0..100 {
+                bell.wait(Some(Nanos::ZERO)).await;
+            }
+            assert_eq!(read.get(), 4);
+            reading.await;
+        })
+        .unwrap();
+    }
 
     #[test]
     fn a_turn_comes_by_notification_ring_or_time() {
