@@ -55,7 +55,7 @@ impl Doorbell {
     }
 
     /// Takes a ring if there is one.
-    fn take(&self) -> bool {
+    pub(super) fn take(&self) -> bool {
         self.0.rung.load(Ordering::Acquire) && self.0.rung.swap(false, Ordering::AcqRel)
     }
 }

@@ -1,7 +1,6 @@
 //! Starts and runs a core.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::future::Future;
 use std::thread;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use clockwork_wire::Span;
 use glommio::timer::Timer;
 use glommio::{LocalExecutorBuilder, Placement};
 
-use super::pace;
+use super::{pace, spinner};
 use crate::clock;
 
 /// How a core is to run.
@@ -23,8 +22,9 @@ pub struct Options {
     pub pin: Option<usize>,
     /// Entries of the I/O ring: 128 for some hundred connections, 1,024 for thousands.
     pub ring_depth: usize,
-    /// How long before a due time a [`TurnBell`](super::TurnBell) of this core stops sleeping and
-    /// spins, which makes it punctual to a microsecond; zero, the default, never spins.
+    /// How long a [`TurnBell`](super::TurnBell) of this core with nothing to do asks for what comes before
+    /// the core sleeps, and how long before a due time it stops sleeping: it is then punctual to a
+    /// microsecond, and takes a message within some. Zero, the default, never spins.
     pub spin: Span,
     /// The longest that a busy core lets events gather between two turns; zero, the default, reacts to
     /// each at once.
@@ -83,19 +83,22 @@ pub enum ExecutorError {
 /// If a task that is not [`guarded`](super::guarded) panics.
 pub fn run<T>(options: &Options, future: impl Future<Output = T>) -> Result<T, ExecutorError> {
     let placement = options.pin.map_or(Placement::Unbound, Placement::Fixed);
-    let executor = LocalExecutorBuilder::new(placement)
+    let mut builder = LocalExecutorBuilder::new(placement)
         .name(&options.name)
         .io_memory(IO_MEMORY)
         .ring_depth(options.ring_depth)
-        .preempt_timer(clock::duration(PREEMPT))
+        .preempt_timer(clock::duration(PREEMPT));
+    if !options.spin.is_zero() {
+        builder = builder.spin_before_park(clock::duration(LINGER));
+    }
+    let executor = builder
         .make()
         .map_err(|e| ExecutorError::Start { name: options.name.clone(), reason: e.to_string() })?;
-    SPIN.set(options.spin);
     pace::limit(options.tick);
     Ok(executor.run(async move {
         // The library's first timer of a process fires tens of milliseconds late.
         Timer::new(Duration::from_micros(1)).await;
-        future.await
+        spinner::with(options.spin, future).await
     }))
 }
 
@@ -146,16 +149,6 @@ where
         .map_err(|source| ExecutorError::Thread { name, source })
 }
 
-/// How long this core spins before a due time.
-pub(super) fn spin() -> Span {
-    SPIN.get()
-}
-
-thread_local! {
-    /// A core is a thread; what it was started with holds to its end.
-    static SPIN: Cell<Span> = const { Cell::new(Span::ZERO) };
-}
-
 /// What a panic said.
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
@@ -167,6 +160,8 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 /// Registered I/O memory serves files and datagrams only; streams do without, so take the least.
 const IO_MEMORY: usize = 64 << 10;
+/// A core that spins gives itself to the library for a moment at a time, in which it is not to sleep.
+const LINGER: Span = Span::from_micros(5);
 /// How long a task may run before the core looks at its timers again, where tasks yield. A thread
 /// that loses its CPU for so long may strand ready tasks (see [`guard`](super::guard)), so it is
 /// not shorter than the turn of a busy neighbour.

@@ -35,8 +35,13 @@ impl Notify {
         poll_fn(|cx| self.poll_wait(cx)).await;
     }
 
+    /// Takes a notification if there is one.
+    pub(super) fn take(&self) -> bool {
+        self.0.set.take()
+    }
+
     pub(super) fn poll_wait(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0.set.take() {
+        if self.take() {
             return Poll::Ready(());
         }
         let mut waiter = self.0.waiter.borrow_mut();

@@ -17,6 +17,7 @@ use clockwork_wire::Span;
 use futures_lite::io::{AsyncRead, AsyncWrite};
 use glommio::GlommioError;
 
+use super::spinner::Watch;
 use crate::clock;
 
 /// An address that cannot be listened on.
@@ -134,6 +135,8 @@ pub struct Stream(Rc<Inner>);
 
 struct Inner {
     stream: RefCell<glommio::net::TcpStream>,
+    /// On a core that spins.
+    watch: Option<Watch>,
     peer: SocketAddr,
     local: SocketAddr,
 }
@@ -160,6 +163,16 @@ impl Inner {
         // `buffer.len()` bytes to the buffer, which is borrowed for the time of the call.
         let received = unsafe { libc::recv(fd, place, buffer.len(), libc::MSG_DONTWAIT) };
         usize::try_from(received).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            let stream = self.stream.borrow();
+            // SAFETY: the descriptor is open for as long as `stream` is borrowed.
+            watch.end(unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) });
+        }
     }
 }
 
@@ -196,7 +209,9 @@ impl Stream {
         stream.set_nodelay(true).map_err(io_error)?;
         let peer = stream.peer_addr().map_err(io_error)?;
         let local = stream.local_addr().map_err(io_error)?;
-        Ok(Self(Rc::new(Inner { stream: RefCell::new(stream), peer, local })))
+        // SAFETY: the descriptor is open for as long as `stream` lives, which is borrowed.
+        let watch = Watch::new(unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) });
+        Ok(Self(Rc::new(Inner { stream: RefCell::new(stream), watch, peer, local })))
     }
 
     /// The peer's address.
@@ -226,6 +241,9 @@ impl Stream {
             // The library's own read is refused likewise, and knows how to wait. While reads succeed it
             // is not asked: it would have the kernel report what comes next, and that wakes the core.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if self.0.watch.as_ref().is_some_and(|watch| watch.wait(cx)) {
+                    return Poll::Pending;
+                }
                 Pin::new(&mut *self.0.stream.borrow_mut()).poll_read(cx, buffer)
             }
             received => Poll::Ready(received),

@@ -38,19 +38,6 @@ pub async fn sleep_until(at: Nanos) {
     }
 }
 
-/// Waits until `at`, sleeping to `guard` before it and spinning from there: within a microsecond,
-/// at the price of a busy core for `guard`. 100 to 120 us is a good guard; zero is
-/// [`sleep_until`]. Nothing else runs on the core while it spins.
-pub async fn spin_until(at: Nanos, guard: Span) {
-    if guard.is_zero() || at == Nanos::MAX {
-        return sleep_until(at).await;
-    }
-    sleep(at.since(clock::now() + guard)).await;
-    while clock::now() < at {
-        hint::spin_loop();
-    }
-}
-
 /// The most that a wait spins at its end.
 const FINISH: Span = Span::from_micros(30);
 
@@ -62,11 +49,9 @@ mod tests {
     #[test]
     fn a_wait_never_ends_early() {
         run(&Options::default(), async {
-            for guard in [Span::ZERO, Span::from_micros(100)] {
-                let at = clock::now() + Span::from_millis(2);
-                spin_until(at, guard).await;
-                assert!(clock::now() >= at);
-            }
+            let at = clock::now() + Span::from_millis(2);
+            sleep_until(at).await;
+            assert!(clock::now() >= at);
             sleep_until(Nanos::ZERO).await;
         })
         .unwrap();

@@ -28,7 +28,7 @@ pub(in crate::bench) struct HopArguments {
     /// Where to pass requests on to
     #[arg(long)]
     next: Option<SocketAddr>,
-    /// Spin this long before a due time
+    /// Ask for what comes for so long before sleeping
     #[arg(long, default_value = "0us")]
     spin: String,
 }
@@ -137,7 +137,7 @@ pub(super) struct Stream {
     pub(super) seconds: f64,
     /// Bytes of an input.
     pub(super) input: u32,
-    /// How long to spin before a due time.
+    /// How long to spin before sleeping.
     pub(super) spin: String,
     /// Which random stream.
     pub(super) seed: u64,

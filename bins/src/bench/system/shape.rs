@@ -49,7 +49,7 @@ pub(in crate::bench) struct Shape {
     /// Which scheduler decides [default: the configured one]
     #[arg(long)]
     scheduler: Option<String>,
-    /// Spin this long before sleeping, in every process, as 50us
+    /// Spin this long before sleeping, in every process, as 10ms
     #[arg(long, default_value = "0us")]
     pub(in crate::bench) spin: String,
     /// CPUs of controller, clients and workers: auto, none, or three lists, as 0-3:4,5:6-15
