@@ -46,16 +46,32 @@ pub(super) struct FrameReader {
     filled: usize,
     /// How large the next slab is.
     slab_len: usize,
+    /// How long the last frame was: about as long as the next.
+    last: usize,
     /// Bytes read since [`FrameReader::take_count`].
     count: usize,
     /// Whether the last read took all that was there.
     drained: bool,
+    /// Bytes that were moved from one slab to another.
+    #[cfg(test)]
+    moved: usize,
 }
 
 impl FrameReader {
     pub(super) fn new(stream: Stream, limits: Limits) -> Self {
         let slab = Slab::take(SLAB_FIRST);
-        Self { stream, limits, slab, filled: 0, slab_len: SLAB_FIRST, count: 0, drained: false }
+        Self {
+            stream,
+            limits,
+            slab,
+            filled: 0,
+            slab_len: SLAB_FIRST,
+            last: 0,
+            count: 0,
+            drained: false,
+            #[cfg(test)]
+            moved: 0,
+        }
     }
 
     /// Goes on where another reader of the same stream ended.
@@ -127,7 +143,8 @@ impl FrameReader {
     /// Takes a frame out of the slab.
     fn take(&mut self, preamble: Preamble) -> Frame {
         let header = PREAMBLE_BYTES..PREAMBLE_BYTES + length(preamble.header_len);
-        let frame = self.hand_out(header.end + length(preamble.body_len));
+        self.last = header.end + length(preamble.body_len);
+        let frame = self.hand_out(self.last);
         Frame { preamble, body: frame.slice(header.end..), header: frame.slice(header) }
     }
 
@@ -158,24 +175,39 @@ impl FrameReader {
         self.slab.hand_out(len)
     }
 
-    /// Makes room for a frame of which `need` bytes are wanted next.
+    /// Makes room for a frame of which `need` bytes are wanted next, and for all of one like the last: what
+    /// does not fit is moved, and with long frames that would be most of what is read.
     fn reserve(&mut self, need: usize) {
         // Where nobody keeps a view, the same warm memory serves again.
         let anew = self.filled == 0 && self.slab.begin_anew();
         let room = self.slab.bytes().len();
         // A busy peer gets a larger slab, and a rare huge frame must not keep its memory for ever.
-        let unfit = anew && !(self.slab_len..=SLAB_LAST).contains(&room);
-        if unfit || room < need.max(self.filled + READ_LEAST) {
-            let mut slab = Slab::take(need.max(self.slab_len));
+        let whole = need.max(self.last);
+        let fit = self.slab_len..=SLAB_LAST.max(whole.next_power_of_two());
+        let unfit = anew && !fit.contains(&room);
+        if unfit || room < whole.max(self.filled + READ_LEAST) {
+            let mut slab = Slab::take(whole.max(self.slab_len));
             slab.bytes_mut()[..self.filled].copy_from_slice(&self.slab.bytes()[..self.filled]);
+            #[cfg(test)]
+            {
+                self.moved += self.filled;
+            }
             mem::replace(&mut self.slab, slab).retire();
         }
     }
 
+    /// How many bytes to read at most, for a frame of which `need` bytes are wanted next. Of short frames,
+    /// all that there are; a long one alone, because what is read beyond it would be moved.
+    fn most(&self, need: usize) -> usize {
+        let whole = need.max(self.last);
+        let room = self.slab.bytes().len() - self.filled;
+        if whole < LONG { room } else { (whole - self.filled).min(room) }
+    }
+
     /// Reads once; `false` if the peer closed between two frames.
     async fn fill(&mut self, need: usize) -> Result<bool, ReadError> {
-        let room = &mut self.slab.bytes_mut()[self.filled..];
-        let most = room.len();
+        let most = self.most(need);
+        let room = &mut self.slab.bytes_mut()[self.filled..self.filled + most];
         // The rest of a frame that has begun is on its way: its sender may be waiting for room.
         let waits = self.filled == 0;
         let reading = async {
@@ -237,6 +269,63 @@ const SLAB_FIRST: usize = 64 << 10;
 const SLAB_LAST: usize = 1 << 20;
 /// With less room than this, what is left of a slab is not worth a read.
 const READ_LEAST: usize = 16 << 10;
+/// A frame from this length on is read alone.
+const LONG: usize = 128 << 10;
 /// A body above this is read into its own memory; below, another read costs more than moving what a
 /// slab has of it, when it is used up, to the next.
 const LARGE: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::thread;
+
+    use super::*;
+    use crate::rt::{Options, run};
+
+    /// Bytes that are moved while frames of such lengths are read, whose views are kept.
+    fn moved(lengths: &[usize]) -> usize {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = listener.accept().unwrap().0;
+        let mut bytes = Vec::new();
+        for (number, &len) in (0..).zip(lengths) {
+            let body = len - PREAMBLE_BYTES;
+            let preamble = Preamble::new(FrameKind::Requests, 0, u32::try_from(body).unwrap());
+            bytes.extend_from_slice(&preamble.encode());
+            bytes.resize(bytes.len() + body, number);
+        }
+        let peer = thread::spawn(move || theirs.write_all(&bytes).unwrap());
+        let moved = run(&Options::default(), async {
+            let stream = Stream::adopt(ours).unwrap();
+            let mut reader = FrameReader::new(stream, Limits::default());
+            let mut views = Vec::new();
+            while let Some(frame) = reader.next().await.unwrap() {
+                views.push(frame.body);
+            }
+            assert_eq!(views.len(), lengths.len());
+            for ((number, view), len) in (0_u8..).zip(&views).zip(lengths) {
+                assert!(view.len() + PREAMBLE_BYTES == *len && view.iter().all(|&b| b == number));
+            }
+            reader.moved
+        });
+        peer.join().unwrap();
+        moved.unwrap()
+    }
+
+    #[test]
+    fn long_frames_are_read_where_they_stay() {
+        let lengths = [600_000; 20];
+        let moved = moved(&lengths);
+        // The first one, whose length nobody knows before, and what came behind it.
+        assert!(moved <= 2 * 600_000, "{moved} of {} bytes", lengths.iter().sum::<usize>());
+    }
+
+    #[test]
+    fn frames_of_all_lengths_are_read_whole() {
+        let lengths: Vec<usize> = (0..60).map(|n| PREAMBLE_BYTES + n * n * 211).collect();
+        moved(&lengths);
+        moved(&[700_000, 100, 3_000, 500_000, 64, 64, 900_000, 1_500_000, 33]);
+    }
+}
