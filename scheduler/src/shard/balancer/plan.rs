@@ -106,6 +106,10 @@ impl Balancer {
     }
 
     fn list_pieces(&self, round: &mut Round) {
+        // What has joined has been listed where it went.
+        for shard in &mut round.shards {
+            shard.pieces.clear();
+        }
         for &model in &self.active {
             for &(shard, demand) in &self.parts(round, model) {
                 round.shards[shard.index()].pieces.push((demand, model));

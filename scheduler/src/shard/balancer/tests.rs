@@ -2,6 +2,9 @@
 
 use clockwork_wire::{ModelId, Nanos, Span, WorkerId};
 
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
 use super::*;
 use crate::shard::ModelDemand;
 
@@ -90,6 +93,23 @@ fn skewed_demand_is_evened_out_and_then_stays() {
         assert!(world.excess() < 0.03, "{shards} shards: {:?}", world.seen);
         let moves = world.rounds(100);
         assert!(moves <= shards, "{shards} shards: {moves} moves in 100 steady rounds");
+    }
+}
+
+/// A model whose small parts join and which moves in the same round was listed twice where it had been,
+/// and the shard was then asked for what it no longer had.
+#[test]
+fn what_joins_and_moves_in_one_round_is_listed_once() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+    for shards in [3, 4, 8, 12] {
+        let mut world = World::new(shards, 4, vec![0.3; 40]);
+        for _ in 0..300 {
+            for _ in 0..4 {
+                let model = random.random_range(0..40);
+                world.demand[model] = [0.0, 0.04, 0.1, 0.3, 1.0, 8.0][random.random_range(0..6)];
+            }
+            world.rounds(random.random_range(1..8));
+        }
     }
 }
 
