@@ -1,5 +1,5 @@
-//! Our scheduler: nothing is promised that cannot be kept, and what is decided costs the
-//! same for ten devices and for a thousand.
+//! Our scheduler: nothing is promised that cannot be kept, and no decision looks at more devices or
+//! models than it concerns.
 //!
 //! A turn is: requests are admitted into their model's queue or refused at once; each device that
 //! is ready takes the model whose most urgent batch must start first, among those that it holds;
@@ -33,7 +33,9 @@
 //! * *Second chances* (`outcome`): a request whose action was lost or refused is given to another
 //!   one, once, if its deadline allows and its input has not travelled.
 //!
-//! # Why the cost does not grow
+//! # Why a decision does not do more where there is more
+//!
+//! (It still costs more, because what it touches is no longer in the cache.)
 //!
 //! * A queue is one ring per model; its one timer is its head's (`due`).
 //! * What a model wants is written once, however many copies it has (`wants`): a device that is to
@@ -41,7 +43,7 @@
 //! * Idle devices are a set of bits; an arrival intersects it with the devices that hold the model.
 //! * Work that waits is counted to devices per batch, not per request (`backlog`).
 //! * Estimates are shared by all instances of a model on a class of devices (`kind`), so that they
-//!   stay in the cache; nothing is allocated per request.
+//!   stay in the cache; nothing is allocated per request, but for queues and tables that grow.
 
 mod admit;
 mod backlog;
