@@ -84,6 +84,8 @@ enum Table {
     Loads,
     /// What timelines of links are worth where large inputs fill them
     Links,
+    /// What timelines are worth where copying large inputs into devices fills the copy engines
+    Copies,
 }
 
 /// Runs a scenario and prints its report.
@@ -99,6 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Table::Ahead) => ahead_table(arguments, &options),
         Some(Table::Loads) => beside_table(&beside::LOADS, arguments, &options),
         Some(Table::Links) => beside_table(&beside::LINKS, arguments, &options),
+        Some(Table::Copies) => beside_table(&beside::COPIES, arguments, &options),
     }
 }
 

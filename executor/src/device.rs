@@ -129,6 +129,12 @@ pub trait Device: fmt::Debug {
     /// When the device will have executed every INFER that was handed over (device time).
     fn exec_free_at(&self) -> Nanos;
 
+    /// When an INFER with so many bytes of input would begin to execute, if it were handed over at `at`
+    /// (device time): when all before it are executed and its input is there.
+    fn start_of(&self, at: Nanos, _input_bytes: usize) -> Nanos {
+        at.max(self.exec_free_at())
+    }
+
     /// When the copy engine will have finished its LOAD (device time).
     fn load_free_at(&self) -> Nanos;
 

@@ -75,11 +75,17 @@ fn copies_take_the_time_of_their_bytes_and_hide_behind_execution() {
     let mut device = device(Deviation { copy_bandwidth: Some(bandwidth), ..Deviation::default() });
     infer(&mut device, Nanos::ZERO, 1, 602_112);
     infer(&mut device, Nanos::ZERO, 2, 602_112);
+    assert_eq!(
+        device.start_of(Nanos::ZERO, 602_112 * 10),
+        Nanos::ZERO + MILLISECOND.times(12),
+        "copies go one after the other"
+    );
     let done = all(&mut device);
     let exec = Span::new(3_322_000);
     assert_eq!(done[0].copy_input.duration, MILLISECOND);
     assert_eq!(done[0].exec.begin, Nanos::ZERO + MILLISECOND);
     assert_eq!(done[0].copy_output.begin, done[0].exec.end);
+    assert_eq!(done[1].copy_input.begin, done[0].copy_input.end);
     assert_eq!(done[1].exec.begin, Nanos::ZERO + MILLISECOND + exec, "its copy was long over");
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Job {
 #[derive(Debug, Default)]
 pub(super) struct Engine {
     jobs: VecDeque<Timed>,
+    /// When every input that it was given will be there.
+    inputs_at: Nanos,
     free_at: Nanos,
     copied_at: Nanos,
 }
@@ -51,10 +53,17 @@ impl Engine {
         self.jobs.front().map(|timed| timed.copied_at)
     }
 
-    /// Takes a job that may begin at `at`. Its inputs are copied at once, it is executed after its
-    /// predecessor, and its outputs are copied after its predecessor's.
+    /// When a job that is given at `at` would be executed, if copying its inputs takes so long.
+    pub(super) fn start_of(&self, at: Nanos, input: Span) -> Nanos {
+        self.free_at.max(at.max(self.inputs_at) + input)
+    }
+
+    /// Takes a job that may begin at `at`. Copies of inputs, executions and copies of outputs each go
+    /// one after the other; those of one job follow each other.
     pub(super) fn begin(&mut self, at: Nanos, job: Job) {
-        let exec_begin = self.free_at.max(at + job.input);
+        let exec_begin = self.start_of(at, job.input);
+        let at = at.max(self.inputs_at);
+        self.inputs_at = at + job.input;
         let exec_end = exec_begin + job.exec;
         let copied_at = exec_end.max(self.copied_at) + job.output;
         self.free_at = exec_end;

@@ -179,6 +179,10 @@ impl Device for Emulated {
         self.exec.free_at()
     }
 
+    fn start_of(&self, at: Nanos, input_bytes: usize) -> Nanos {
+        self.exec.start_of(at, self.copy_time(input_bytes))
+    }
+
     fn load_free_at(&self) -> Nanos {
         self.load.free_at()
     }

@@ -75,8 +75,13 @@ impl Rig {
     }
 
     pub(crate) fn with_spec(devices: usize, spec: &DeviceSpec) -> Self {
-        let device = |_| -> Box<dyn Device> { Box::new(Emulated::new(spec.clone())) };
-        let worker = Worker::new(WorkerConfig::default(), (0..devices).map(device).collect());
+        Self::of((0..devices).map(|_| Emulated::new(spec.clone())))
+    }
+
+    /// A worker with these devices.
+    pub(crate) fn of(devices: impl Iterator<Item = Emulated>) -> Self {
+        let devices = devices.map(|device| -> Box<dyn Device> { Box::new(device) });
+        let worker = Worker::new(WorkerConfig::default(), devices.collect());
         Self { worker, now: 0, counter: 0 }
     }
 

@@ -1,9 +1,10 @@
 //! When an action may start.
 
-use clockwork_executor::{Input, Inputs, Output, Worker, WorkerConfig};
+use clockwork_executor::emulated::{Deviation, Emulated};
+use clockwork_executor::{DeviceSpec, Input, Inputs, Output, Worker, WorkerConfig};
 use clockwork_wire::{Action, ActionId, ActionKind, GpuId, ModelId, PageRange, Status, Window};
 
-use crate::rig::{EXEC, INFER, LOAD, Rig, at, batch, from_to, zeros};
+use crate::rig::{EXEC, INFER, INPUT, LOAD, Rig, at, batch, from_to, profile, spec, zeros};
 
 #[test]
 fn nothing_starts_before_earliest_and_the_wakeup_is_exact() {
@@ -30,6 +31,24 @@ fn an_infer_starts_at_its_latest_and_is_refused_a_nanosecond_later() {
         let second = rig.send(INFER, 0, from_to(0, latest));
         let result = rig.finish().into_iter().find(|result| result.id == second).unwrap();
         assert_eq!(result.status, status, "latest {latest}");
+    }
+}
+
+#[test]
+fn an_input_that_must_be_copied_counts_before_latest() {
+    for (latest, status) in [(208, Status::OK), (207, Status::EXEC_LATE)] {
+        // A nanosecond a byte.
+        let copying = Deviation { copy_bandwidth: Some(1_000_000_000), ..Deviation::default() };
+        let device = Emulated::deviating(DeviceSpec { depth: 2, ..spec(8) }, copying);
+        let mut rig = Rig::of(std::iter::once(device));
+        rig.load_model(0, 1, profile("m", 2));
+        let mut rig = rig.loaded(&[0]);
+        rig.now = 200;
+        let action = rig.action(INFER, 0, from_to(0, latest));
+        let inputs = Inputs { body: zeros(&[INPUT]), sizes: vec![INPUT], ..Inputs::default() };
+        rig.handle(Input::Action { action, inputs });
+        let result = rig.finish().remove(0);
+        assert_eq!((result.id, result.status), (action.id, status), "latest {latest}");
     }
 }
 
@@ -174,11 +193,8 @@ fn shutdown_cancels_what_waits_and_lets_the_rest_end() {
 fn a_full_queue_refuses_instead_of_growing() {
     let mut rig = Rig::new(1, 8);
     let config = WorkerConfig { queue_max: 2, ..WorkerConfig::default() };
-    rig.worker = Worker::new(
-        config,
-        vec![Box::new(clockwork_executor::emulated::Emulated::new(crate::rig::spec(8)))],
-    );
-    rig.load_model(0, 1, crate::rig::profile("m", 1));
+    rig.worker = Worker::new(config, vec![Box::new(Emulated::new(spec(8)))]);
+    rig.load_model(0, 1, profile("m", 1));
     for _ in 0..3 {
         rig.send(INFER, 0, from_to(900, 999));
     }

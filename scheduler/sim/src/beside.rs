@@ -43,6 +43,10 @@ pub static LINKS: Comparison = Comparison {
     variants: &[("without", |c| c.link_bandwidth = 0), ("with", |_| {})],
 };
 
+/// Timelines of copies into devices, where inputs of 602,112 bytes fill the copy engines before devices
+/// are busy.
+pub static COPIES: Comparison = Comparison { scenario: 2, ..LINKS };
+
 /// One case under every variant.
 #[derive(Clone, Debug)]
 pub struct Row {

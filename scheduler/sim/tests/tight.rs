@@ -37,17 +37,16 @@ fn a_model_that_gave_way_in_part_costs_less_to_have_back() {
     assert!(part < whole, "copying took {part} of the time instead of {whole}");
 }
 
-/// Twice as many large inputs as the links to two workers carry.
-fn links(tune: fn(&mut SchedulerConfig)) -> Report {
+/// A scenario of large inputs.
+fn inputs(name: &str, slo: Span, load: f64, tune: fn(&mut SchedulerConfig)) -> Report {
     let mut scheduler = SchedulerConfig {
         kind: SchedulerKind::Clockwork,
-        default_slo: Span::from_millis(100),
+        default_slo: slo,
         ..SchedulerConfig::default()
     };
     tune(&mut scheduler);
-    let options = Options { scheduler: Some(scheduler), load: Some(2.0), ..Options::default() };
-    let links = scenario::find("judge-links").expect("it is registered");
-    let report = simulate(links, 1, &options);
+    let options = Options { scheduler: Some(scheduler), load: Some(load), ..Options::default() };
+    let report = simulate(scenario::find(name).expect("it is registered"), 1, &options);
     assert!(report.violations.is_empty(), "{report}");
     report
 }
@@ -58,7 +57,15 @@ fn what_a_link_cannot_carry_is_refused_and_not_late() {
         let refused = report.refused.get(&Status::REFUSED.to_string()).copied();
         report.offered - report.goodput - refused.unwrap_or_default()
     };
-    let (without, with) = (links(|config| config.link_bandwidth = 0), links(|_| ()));
+    let twice = |tune| inputs("judge-links", Span::from_millis(100), 2.0, tune);
+    let (without, with) = (twice(|config| config.link_bandwidth = 0), twice(|_| ()));
     assert!(late(&with) * 5 < late(&without), "{without}\n{with}");
     assert!(with.goodput * 100 > without.goodput * 98, "{without}\n{with}");
+}
+
+#[test]
+fn a_batch_waits_for_its_copy_and_the_next_is_copied_meanwhile() {
+    let nearly_full = |tune| inputs("judge-copies", Span::from_millis(25), 0.9, tune);
+    let (without, with) = (nearly_full(|config| config.link_bandwidth = 0), nearly_full(|_| ()));
+    assert!(with.goodput * 100 > without.goodput * 104, "{without}\n{with}");
 }

@@ -155,7 +155,10 @@ impl Clockwork {
         let more = usize::try_from(wait.get() / interval).unwrap_or(usize::MAX);
         let count = more.saturating_add(index(pledge.room) + 1);
         let size = self.kinds[kind].filled(count);
-        Pledge { room: u32::from(size.batch.get()), time: size.exec.value(), ..pledge }
+        // What is copied longer than it is executed keeps the device for as long as that.
+        let copied = self.links.copied_in(id, index(pledge.device), size.count);
+        let time = size.exec.value().max(copied);
+        Pledge { room: u32::from(size.batch.get()), time, ..pledge }
     }
 
     /// Counts a request that has just joined its model's queue.

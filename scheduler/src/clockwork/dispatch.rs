@@ -94,8 +94,8 @@ impl Clockwork {
         if !self.config.ahead.is_zero() {
             return self.config.ahead;
         }
+        let input = self.links.transfer(self.devices[device].worker, device);
         let device = &self.devices[device];
-        let input = self.links.transfer(device.worker);
         self.pace.delivery() + device.exec.last().scale(self.config.ahead_executions) + input
     }
 

@@ -91,6 +91,14 @@ impl Link {
     }
 }
 
+/// The copies of inputs into one device.
+#[derive(Clone, Copy, Debug)]
+struct CopyEngine {
+    line: Line,
+    /// How long the inputs of the last batch take.
+    last: Span,
+}
+
 /// Every link, and every device's copy engine for inputs.
 #[derive(Debug)]
 pub(super) struct Links {
@@ -101,7 +109,7 @@ pub(super) struct Links {
     /// By worker.
     ways: Vec<Link>,
     /// By device.
-    copies: Vec<Line>,
+    copies: Vec<CopyEngine>,
     /// Bytes of one input by model, of those whose inputs are large.
     inputs: Vec<u32>,
 }
@@ -143,9 +151,22 @@ impl Links {
         self.inputs[id.index()] = input_len;
     }
 
-    /// How long the inputs of a batch for a worker take, as the last ones did.
-    pub(super) fn transfer(&self, worker: WorkerId) -> Span {
-        if self.used { self.ways[worker.index()].last } else { Span::ZERO }
+    /// How long the inputs of a batch take to a worker and into its device, as the last ones did.
+    pub(super) fn transfer(&self, worker: WorkerId, device: usize) -> Span {
+        if !self.used {
+            return Span::ZERO;
+        }
+        let copied = self.copies.get(device).map_or(Span::ZERO, |copy| copy.last);
+        self.ways[worker.index()].last + copied
+    }
+
+    /// How long the inputs of `count` requests are copied into a device.
+    pub(super) fn copied_in(&self, id: ModelId, device: usize, count: usize) -> Span {
+        let bytes = self.bytes(id, count);
+        self.copies
+            .get(device)
+            .filter(|_| bytes > 0)
+            .map_or(Span::ZERO, |copy| copy.line.time(bytes))
     }
 
     /// Nanoseconds at which a link can be given more, `lead` before it is free; [`NEVER`] if it can now.
@@ -256,7 +277,7 @@ impl Clockwork {
     fn way(&self, device: usize, bytes: u64) -> (Nanos, Nanos) {
         let link = &self.links.ways[self.devices[device].worker.index()];
         let left = link.line.end(self.now, bytes);
-        let copied = self.links.copies.get(device).map_or(left, |copy| copy.end(left, bytes));
+        let copied = self.links.copies.get(device).map_or(left, |copy| copy.line.end(left, bytes));
         (left, copied)
     }
 
@@ -274,9 +295,12 @@ impl Clockwork {
         link.last = link.line.time(bytes);
         link.line.free = left;
         if self.links.copies.len() <= device {
-            self.links.copies.resize(device + 1, Line::new(0.0));
+            let idle = CopyEngine { line: Line::new(0.0), last: Span::ZERO };
+            self.links.copies.resize(device + 1, idle);
         }
-        self.links.copies[device].free = copied;
+        let copy = &mut self.links.copies[device];
+        copy.line.free = copied;
+        copy.last = copy.line.time(bytes);
         left
     }
 
@@ -298,7 +322,7 @@ impl Clockwork {
             link.arrived(bytes, flight.sent, result.received);
             if let Some(copy) = self.links.copies.get_mut(flight.device) {
                 let pace = result.copy_input.duration.as_f64() / Span::new(bytes).as_f64();
-                copy.pace += (pace - copy.pace) / STEPS;
+                copy.line.pace += (pace - copy.line.pace) / STEPS;
             }
         }
     }

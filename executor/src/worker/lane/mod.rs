@@ -225,8 +225,9 @@ impl Lane {
             unreachable!("the queue of INFERs holds only INFERs")
         };
         let (id, model) = (task.action.id, task.action.model);
-        // With depth 2 the predecessor may still run: what counts is the predicted start.
-        let start = at.max(self.device.exec_free_at());
+        // The input must be copied, and with depth 2 the predecessor may still run: what counts is the
+        // predicted start.
+        let start = self.device.start_of(at, task.inputs.body.len());
         if start > task.action.window.latest {
             return Err(Status::EXEC_LATE);
         }

@@ -66,8 +66,8 @@ pub static JUDGED: [Scenario; 4] = [judged::STEADY, judged::MIX, judged::BURST, 
 /// to eight. The first is new here, the others are of [`JUDGED`].
 pub static PACED: [Scenario; 3] = [judged::FAST, judged::STEADY, judged::MIX];
 
-/// What loads in pieces and timelines of links are judged by.
-pub static TIGHT: [Scenario; 2] = [tight::SIZES, tight::LINKS];
+/// What loads in pieces and timelines of links and copies are judged by.
+pub static TIGHT: [Scenario; 3] = [tight::SIZES, tight::LINKS, tight::COPIES];
 
 /// The scenario of this name.
 ///

@@ -1,5 +1,5 @@
-//! `judge-sizes`, `judge-links`: what loads in pieces and timelines of links are judged by. The SLO is the
-//! scheduler's default.
+//! `judge-sizes`, `judge-links`, `judge-copies`: what loads in pieces and timelines of links and of copies
+//! into devices are judged by. The SLO is the scheduler's default.
 
 use clockwork_wire::Span;
 use clockwork_workload::Plan;
@@ -57,10 +57,33 @@ pub(crate) const LINKS: Scenario = Scenario {
     },
 };
 
+pub(crate) const COPIES: Scenario = Scenario {
+    name: "judge-copies",
+    description: "1 worker with 8 devices that copy 0.25 GB/s each, 12 copies of resnet50_v2 that are all \
+                  loaded, inputs of 602,112 bytes; the load is relative to what the copy engines carry",
+    build: |options, _| {
+        let mut plan = Plan::of("resnet50_v2", 12);
+        let rate = 8.0 * COPY_BANDWIDTH / INPUT_BYTES * options.load.unwrap_or(1.0);
+        let steps = vec![Step { rate, length: Span::MAX }];
+        plan.add(OpenLoop::new(plan.targets(), Popularity::Uniform, steps));
+        let mut setup = Setup::cluster(options, 1, 8, &models::catalogue()).serving(plan);
+        for device in &mut setup.workers[0].devices {
+            device.spec.depth = 2;
+            device.deviation.copy_bandwidth = Some(QUARTER_GIGABYTE);
+        }
+        let worker_link = Link { bandwidth: HUNDRED_GIGABIT, ..Calibration::NETWORK.worker_link };
+        let carrying = Calibration { worker_link, payloads: true, ..Calibration::NETWORK };
+        Setup { calibration: options.calibration.unwrap_or(carrying), ..setup }
+    },
+};
+
 const SMALL: [&str; 2] = ["resnet18_v2", "tsn_resnet18_v1b_kinetics400"];
 const LARGE: [&str; 2] = ["winograd_resnet152_v2", "resnet152_v1"];
 
 /// Bytes per second.
+const HUNDRED_GIGABIT: u64 = 12_500_000_000;
+const QUARTER_GIGABYTE: u64 = 250_000_000;
+const COPY_BANDWIDTH: f64 = 0.25e9;
 const TEN_GIGABIT: u64 = 1_250_000_000;
 const BANDWIDTH: f64 = 1.25e9;
 /// Of one input of `resnet50_v2`.

@@ -3,7 +3,8 @@
 use clockwork_executor::emulated::{Deviation, Emulated};
 use clockwork_executor::{Device, Fault, Input, Inputs, ModelSource, Output, Worker, WorkerConfig};
 use clockwork_wire::{
-    ActionKind, ActionResult, Foreign, GpuId, ModelLoaded, Nanos, WorkerId, WorkerState,
+    Action, ActionKind, ActionResult, Foreign, GpuId, ModelId, ModelLoaded, Nanos, Payload,
+    WorkerId, WorkerState,
 };
 
 use super::Turn;
@@ -27,8 +28,10 @@ pub(crate) struct WorkerProcess {
     /// Connections so far.
     sessions: u32,
     payloads: bool,
-    /// Bytes of one output, by model.
-    output_sizes: Vec<u32>,
+    /// Bytes of one input and of one output, by model.
+    sizes: Vec<[u32; 2]>,
+    /// What all inputs are views of.
+    zeros: Payload,
     /// The last outage ends here; earlier ends of overlapping outages mean nothing.
     back_at: Nanos,
 }
@@ -49,7 +52,8 @@ impl WorkerProcess {
             connection: Connection::Closed,
             sessions: 0,
             payloads,
-            output_sizes: Vec::new(),
+            sizes: Vec::new(),
+            zeros: Payload::EMPTY,
             back_at: Nanos::ZERO,
         }
     }
@@ -137,7 +141,8 @@ impl WorkerProcess {
             Command::Action(action) => {
                 let action = action.into_local(self.clock.controller_seen);
                 turn.checker.action_arrives(self.id, &action);
-                Input::Action { action, inputs: Inputs::default() }
+                let inputs = self.inputs(&action);
+                Input::Action { action, inputs }
             }
             Command::LoadModel(load) => Input::LoadModel(*load),
         };
@@ -184,10 +189,30 @@ impl WorkerProcess {
         let Some(profile) = &loaded.profile else { return };
         let end =
             loaded.model.index() + usize::try_from(loaded.copies).expect("a count fits usize");
-        if self.output_sizes.len() < end {
-            self.output_sizes.resize(end, 0);
+        if self.sizes.len() < end {
+            self.sizes.resize(end, [0; 2]);
         }
-        self.output_sizes[loaded.model.index()..end].fill(profile.output_size);
+        self.sizes[loaded.model.index()..end].fill([profile.input_size, profile.output_size]);
+    }
+
+    /// Bytes of one input and of one output of a model.
+    fn sizes(&self, model: ModelId) -> [u32; 2] {
+        self.sizes.get(model.index()).copied().unwrap_or_default()
+    }
+
+    /// What came with an action.
+    fn inputs(&mut self, action: &Action) -> Inputs {
+        let ActionKind::Infer { batch } = action.kind else { return Inputs::default() };
+        let [size, _] = self.sizes(action.model);
+        if !self.payloads || size == 0 {
+            return Inputs::default();
+        }
+        let len = usize::try_from(size).expect("an input fits memory") * batch.count();
+        if self.zeros.len() < len {
+            self.zeros = Payload::new(vec![0; len]);
+        }
+        let body = self.zeros.slice(0..len).expect("there are as many");
+        Inputs { body, sizes: vec![size; batch.count()], ..Inputs::default() }
     }
 
     /// Bytes that travel with a result.
@@ -196,7 +221,7 @@ impl WorkerProcess {
         if !self.payloads || !result.status.is_ok() {
             return 0;
         }
-        let size = self.output_sizes.get(result.model.index()).copied().unwrap_or_default();
+        let [_, size] = self.sizes(result.model);
         u64::from(size) * u64::from(batch.get())
     }
 }
