@@ -13,7 +13,8 @@ use hdrhistogram::Histogram;
 use super::Arguments;
 use super::arrivals::Arrivals;
 use super::grid::{Cell, MAX_BATCH};
-use super::world::{Tally, World};
+use super::warm_up::warm_up;
+use super::world::{Tally, World, count};
 use crate::bench::machine::thread_cpu_seconds;
 
 /// What is measured.
@@ -48,6 +49,10 @@ pub(super) struct Measured {
     pub(super) mean_batch: Vec<f64>,
     /// Turns per request.
     pub(super) turns_per_request: Vec<f64>,
+    /// LOADs per request: far more in a cluster whose memory is still filling.
+    pub(super) loads_per_request: Vec<f64>,
+    /// Virtual seconds before anything counted.
+    pub(super) warm_up_s: Vec<f64>,
     /// What a request costs when the scheduler answers it at once.
     pub(super) driver_ns: Vec<f64>,
     /// The load that was offered.
@@ -74,7 +79,7 @@ pub(super) fn cell(mut setup: Setup, arguments: &Arguments) -> Measured {
         let seed = 1 + u64::try_from(repeat).expect("repeats are few");
         let shards = parallel(&setup, arguments.shards, seconds, seed);
         measured.throughput(&shards);
-        measured.latency(&watched(&setup, seconds, seed));
+        shards.iter().filter_map(|run| run.took.as_ref()).for_each(|took| measured.latency(took));
         let null = Setup { config: null(&setup.config), ..setup.clone() };
         let run = timed(&mut null.world(seed), seconds / 4.0);
         measured.driver_ns.push(1e9 * run.cpu / count(run.tally.requests));
@@ -101,6 +106,10 @@ struct Run {
     tally: Tally,
     cpu: f64,
     wall: f64,
+    /// Virtual time before it.
+    warm_up: Span,
+    /// How long each turn took after it, where that was watched.
+    took: Option<Histogram<u64>>,
 }
 
 impl Setup {
@@ -147,22 +156,18 @@ impl Setup {
     }
 }
 
-/// Lets queues fill and caches settle.
-fn warm_up(world: &mut World) {
-    let end = world.now() + WARM_UP;
-    while world.now() < end {
-        world.step();
-    }
-}
-
 /// Independent schedulers, each on a thread of its own.
 fn parallel(setup: &Setup, shards: usize, seconds: f64, seed: u64) -> Vec<Run> {
     let barrier = Barrier::new(shards);
     let work = |shard: usize| {
         let mut world = setup.world(seed + 1_000 * u64::try_from(shard).expect("few shards"));
-        warm_up(&mut world);
+        let warm_up = warm_up(&mut world);
         barrier.wait();
-        timed(&mut world, seconds)
+        let run = timed(&mut world, seconds);
+        barrier.wait();
+        // One at a time: the first alone says how long turns take.
+        let took = (shard == 0).then(|| watched(&mut world, seconds));
+        Run { warm_up, took, ..run }
     };
     let work = &work;
     thread::scope(|scope| {
@@ -182,16 +187,15 @@ fn timed(world: &mut World, seconds: f64) -> Run {
         let cpu = thread_cpu_seconds() - begin;
         if cpu >= seconds {
             let wall = wall.elapsed().as_secs_f64();
-            return Run { tally: world.tally.since(before), cpu, wall };
+            let tally = world.tally.since(before);
+            return Run { tally, cpu, wall, warm_up: Span::ZERO, took: None };
         }
     }
 }
 
 /// How long turns take, one by one.
-fn watched(setup: &Setup, seconds: f64, seed: u64) -> Histogram<u64> {
+fn watched(world: &mut World, seconds: f64) -> Histogram<u64> {
     let mut took = Histogram::new_with_bounds(1, 10_000_000_000, 3).expect("the bounds are valid");
-    let mut world = setup.world(seed);
-    warm_up(&mut world);
     let begin = thread_cpu_seconds();
     while thread_cpu_seconds() - begin < seconds {
         for _ in 0..TURNS_PER_LOOK {
@@ -212,6 +216,9 @@ impl Measured {
         self.ok_percent.push(100.0 * ok / requests);
         self.mean_batch.push(sum(|run| run.tally.batched) / sum(|run| run.tally.actions));
         self.turns_per_request.push(sum(|run| run.tally.turns) / requests);
+        self.loads_per_request.push(sum(|run| run.tally.loads) / requests);
+        let warm_up = shards.iter().map(|run| run.warm_up).max().unwrap_or_default();
+        self.warm_up_s.push(warm_up.as_secs_f64());
     }
 
     fn latency(&mut self, took: &Histogram<u64>) {
@@ -220,19 +227,6 @@ impl Measured {
         self.p99_us.push(us(0.99));
         self.p999_us.push(us(0.999));
         self.mean_us.push(took.mean() / 1e3);
-    }
-}
-
-impl Tally {
-    /// What happened since `before`.
-    fn since(self, before: Self) -> Self {
-        Self {
-            requests: self.requests - before.requests,
-            ok: self.ok - before.ok,
-            actions: self.actions - before.actions,
-            batched: self.batched - before.batched,
-            turns: self.turns - before.turns,
-        }
     }
 }
 
@@ -248,16 +242,10 @@ fn clock_overhead() -> f64 {
     Span::new(gaps[gaps.len() / 2]).as_f64()
 }
 
-/// A count as a float; exact up to 2^53.
-fn count(n: u64) -> f64 {
-    Span::new(n).as_f64()
-}
-
 fn profile() -> std::sync::Arc<ModelProfile> {
     zoo::profile("resnet50_v2").expect("the zoo has it")
 }
 
 /// Any instant will do, far enough from zero that nothing saturates.
 const BEGIN: Nanos = Nanos::new(1_000_000_000_000);
-const WARM_UP: Span = Span::from_millis(500);
 const TURNS_PER_LOOK: u32 = 1_024;

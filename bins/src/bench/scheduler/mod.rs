@@ -4,12 +4,14 @@
 //! does one action at a time, and its result comes when it should. Time is virtual, CPU time is
 //! real: `decisions_per_s` is requests carried from arrival to OK per CPU second of the thread,
 //! the drive itself included (`driver_ns_per_request` says how much that is). A *decision* is one
-//! `handle` and `poll` until `None`; refusals do not count.
+//! `handle` and `poll` until `None`; refusals do not count. Nothing counts before the cluster has come
+//! to rest, with weights where they are of use (`warm_up`).
 
 mod arrivals;
 mod fleet;
 mod grid;
 mod measure;
+mod warm_up;
 mod world;
 
 use clap::ValueEnum;
@@ -155,6 +157,8 @@ fn row(cell: Cell, measured: &Measured) -> Row {
     row.add("virtual_rps", "1/s", Neither, &[measured.offered_rps]);
     row.add("mean_batch", "", Higher, &measured.mean_batch);
     row.add("turns_per_request", "", Lower, &measured.turns_per_request);
+    row.add("loads_per_request", "", Neither, &measured.loads_per_request);
+    row.add("warm_up_s", "virtual s", Neither, &measured.warm_up_s);
     row.add("driver_ns_per_request", "ns", Neither, &measured.driver_ns);
     row.add("clock_overhead_ns", "ns", Neither, &[measured.clock_ns]);
     row

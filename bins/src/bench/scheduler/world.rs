@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clockwork_scheduler::{Input, Output, Scheduler};
-use clockwork_wire::{DeviceState, ModelId, ModelProfile, Nanos, Span, Status, WorkerId};
+use clockwork_wire::{
+    ActionKind, DeviceState, ModelId, ModelProfile, Nanos, Span, Status, WorkerId,
+};
 use hdrhistogram::Histogram;
 
 use super::arrivals::Arrivals;
@@ -22,8 +24,34 @@ pub(super) struct Tally {
     pub(super) actions: u64,
     /// Requests that were in INFERs.
     pub(super) batched: u64,
+    /// LOADs that were ordered: pieces of copies.
+    pub(super) loads: u64,
     /// Turns: one input or none, then polls until `None`.
     pub(super) turns: u64,
+}
+
+impl Tally {
+    /// What happened since `before`.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            requests: self.requests - before.requests,
+            ok: self.ok - before.ok,
+            actions: self.actions - before.actions,
+            batched: self.batched - before.batched,
+            loads: self.loads - before.loads,
+            turns: self.turns - before.turns,
+        }
+    }
+
+    /// LOADs per request that was answered; as many as LOADs if none was.
+    pub(super) fn loads_per_request(self) -> f64 {
+        count(self.loads) / count(self.requests.max(1))
+    }
+}
+
+/// A count as a float; exact up to 2^53.
+pub(super) fn count(n: u64) -> f64 {
+    Span::new(n).as_f64()
 }
 
 /// A scheduler at work.
@@ -126,6 +154,7 @@ impl World {
         for output in self.decided.drain(..) {
             match output {
                 Output::Action(order) => {
+                    self.tally.loads += u64::from(matches!(order.action.kind, ActionKind::Load));
                     if !order.requests.is_empty() {
                         self.tally.actions += 1;
                         self.tally.batched +=
