@@ -15,5 +15,6 @@ pub mod process;
 pub mod sim;
 pub mod up;
 pub mod worker;
+pub mod zoo;
 
 pub use failure::{Failure, exit};

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use clockwork_bins::{bench, client, controller, demo, exit, log, model, sim, up, worker};
+use clockwork_bins::{bench, client, controller, demo, exit, log, model, sim, up, worker, zoo};
 
 #[derive(Parser)]
 #[command(name = "clockwork", about = "Predictable DNN serving", disable_version_flag = true)]
@@ -26,6 +26,8 @@ enum Tool {
     Log(log::Arguments),
     /// Show, load and unload a controller's models
     Model(model::Arguments),
+    /// Make models of well-known architectures, with seeded weights
+    Zoo(zoo::Arguments),
     /// Decide everything
     Controller(controller::Arguments),
     /// Serve models on this machine's devices
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Tool::Bench(arguments) => bench::run(&arguments),
         Tool::Log(arguments) => log::run(&arguments),
         Tool::Model(arguments) => model::run(&arguments),
+        Tool::Zoo(arguments) => zoo::run(&arguments),
         Tool::Controller(arguments) => controller::run(&arguments),
         Tool::Worker(arguments) => worker::run(&arguments),
         Tool::WorkerDummy(arguments) => worker::run_dummy(&arguments),

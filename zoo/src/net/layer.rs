@@ -1,0 +1,111 @@
+//! Layers with weights, and pools.
+
+use super::moments::Moments;
+use super::weight::Role;
+use super::window::{float, ratio};
+use super::{Attribute, Data, Value, Window};
+
+impl Value<'_> {
+    /// A convolution to this many channels.
+    pub(crate) fn conv(self, channels: usize, window: Window) -> Self {
+        let [depth, height, width] = self.dims();
+        let (groups, [rows, columns]) = (window.groups, window.size);
+        let divided = depth.is_multiple_of(groups) && channels.is_multiple_of(groups);
+        assert!(divided, "{self:?} in {groups} groups to {channels} channels");
+        let taps = depth / groups * rows * columns;
+        let reached = float(taps) * window.inside([height, width]);
+        let deviation = (reached * self.moments().power()).sqrt().recip();
+        let dims = [channels, depth / groups, rows, columns];
+        let mut node = self
+            .begin("Conv", &[])
+            .weight("weight", &dims, Data::trained(deviation))
+            .set("dilations", integers(&[window.dilation; 2]))
+            .set("group", integer(groups));
+        if window.bias {
+            node = node.weight("bias", &[channels], Data::trained(BIAS));
+        }
+        let [height, width] = window.output([height, width]);
+        node.slides(&window).ends(vec![channels, height, width], Moments::NORMAL)
+    }
+
+    /// Batch normalization by statistics that fit the value, more or less.
+    pub(crate) fn norm(self) -> Self {
+        let Moments { mean, variance } = self.moments();
+        let [channels, ..] = self.dims();
+        let random = |centre, spread, role| Data::Random { centre, spread, role };
+        let deviation = variance.sqrt();
+        // Variances within half of the value's own: the inverse of what they average to is ln 3.
+        self.begin("BatchNormalization", &[])
+            .weight("scale", &[channels], random(0.95, 0.25, Role::Trained))
+            .weight("shift", &[channels], random(0.0, 0.2, Role::Trained))
+            .weight("mean", &[channels], random(mean, 0.2 * deviation, Role::Statistic))
+            .weight("variance", &[channels], random(variance, variance / 2.0, Role::Statistic))
+            .set("epsilon", Attribute::Float(1e-5))
+            .ends(self.shape(), Moments { mean: 0.0, variance: 0.923 * 3_f64.ln() + 0.02 })
+    }
+
+    /// A fully connected layer, of what is flat.
+    pub(crate) fn linear(self, outputs: usize) -> Self {
+        let inputs = self.channels();
+        assert_eq!(self.shape().len(), 1, "{self:?} is not flat");
+        let deviation = (float(inputs) * self.moments().power()).sqrt().recip();
+        self.begin("Gemm", &[])
+            .weight("weight", &[outputs, inputs], Data::trained(deviation))
+            .weight("bias", &[outputs], Data::trained(BIAS))
+            .set("transB", Attribute::Integer(1))
+            .ends(vec![outputs], Moments::NORMAL)
+    }
+
+    /// The greatest element under each place of a window.
+    pub(crate) fn max_pool(self, window: Window) -> Self {
+        let [channels, height, width] = self.dims();
+        let [rows, columns] = window.output([height, width]);
+        let node = self.begin("MaxPool", &[]).slides(&window).set("ceil_mode", flag(window.ceil));
+        node.ends(vec![channels, rows, columns], self.moments().greatest())
+    }
+
+    /// The average under each place of a window, over what lies inside the image or, with `border`, also
+    /// over the zeros outside.
+    pub(crate) fn avg_pool(self, window: Window, border: bool) -> Self {
+        let [channels, height, width] = self.dims();
+        let [rows, columns] = window.output([height, width]);
+        self.begin("AveragePool", &[])
+            .slides(&window)
+            .set("ceil_mode", flag(window.ceil))
+            .set("count_include_pad", flag(border))
+            .ends(vec![channels, rows, columns], self.moments().averaged(0.7))
+    }
+
+    /// The average of each channel.
+    pub(crate) fn global_pool(self) -> Self {
+        let [channels, height, width] = self.dims();
+        let left = 0.3 + 0.7 * ratio(1, height * width);
+        self.begin("GlobalAveragePool", &[])
+            .ends(vec![channels, 1, 1], self.moments().averaged(left))
+    }
+}
+
+impl super::Pending<'_> {
+    fn slides(self, window: &Window) -> Self {
+        self.set("kernel_shape", integers(&window.size))
+            .set("pads", integers(&window.pads))
+            .set("strides", integers(&[window.stride; 2]))
+    }
+}
+
+fn flag(value: bool) -> Attribute {
+    Attribute::Integer(i64::from(value))
+}
+
+fn integer(value: usize) -> Attribute {
+    Attribute::Integer(i64::try_from(value).expect("a dimension fits 63 bits"))
+}
+
+pub(super) fn integers(values: &[usize]) -> Attribute {
+    let values =
+        values.iter().map(|&value| i64::try_from(value).expect("a dimension fits 63 bits"));
+    Attribute::Integers(values.collect())
+}
+
+/// The standard deviation of biases.
+const BIAS: f64 = 0.1;
