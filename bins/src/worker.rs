@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use clockwork_config::{Config, Resolved, Sources};
-use clockwork_executor::zoo::Library;
+use clockwork_executor::zoo::Catalogue;
 use clockwork_runtime::rt;
 use clockwork_runtime::shutdown::Shutdown;
 use clockwork_runtime::worker::{self, DeviceFactory, Options};
@@ -51,6 +51,9 @@ struct Common {
     /// Folder of models, one sub-folder each
     #[arg(long)]
     models: Option<PathBuf>,
+    /// Folder of models that are shared objects, one sub-folder each: code that this process will run
+    #[arg(long)]
+    libraries: Option<PathBuf>,
     /// End when standard input does, for a process that is started by another
     #[arg(long, hide = true)]
     attached: bool,
@@ -82,7 +85,8 @@ fn configuration(common: &Common, gpus: Option<u32>) -> Result<Resolved, Failure
     let sources = Sources::of_process(common.config.as_deref())?
         .flag("worker.port", common.port)
         .flag("worker.gpus", gpus)
-        .flag("worker.model_dir", common.models.as_deref().map(Path::display));
+        .flag("worker.model_dir", common.models.as_deref().map(Path::display))
+        .flag("worker.library_dir", common.libraries.as_deref().map(Path::display));
     sources.resolve().map_err(|error| Failure::usage(error.to_string()))
 }
 
@@ -116,7 +120,7 @@ fn serve(
     let config = resolved.config.clone();
     let options = Options {
         listener: rt::listen(address(&config)?)?,
-        library: library(&config, emulated),
+        catalogue: catalogue(&config, emulated),
         devices,
         console: Box::new(std::io::stdout()),
         config,
@@ -147,11 +151,17 @@ fn address(config: &Config) -> Result<SocketAddr, Failure> {
     Ok(SocketAddr::new(address, config.worker.port))
 }
 
-fn library(config: &Config, emulated: bool) -> Library {
-    let dir = &config.worker.model_dir;
-    let folders = if dir.is_empty() { Vec::new() } else { vec![PathBuf::from(dir)] };
-    let library = Library::new(folders, emulated);
-    if emulated { library } else { library.with_compiled() }
+fn catalogue(config: &Config, emulated: bool) -> Catalogue {
+    let dir = |dir: &str| Some(PathBuf::from(dir)).filter(|dir| !dir.as_os_str().is_empty());
+    let catalogue = Catalogue::new(dir(&config.worker.model_dir).into_iter().collect(), emulated);
+    if emulated {
+        return catalogue;
+    }
+    let catalogue = catalogue.with_compiled();
+    match dir(&config.worker.library_dir) {
+        Some(libraries) => catalogue.with_libraries(libraries),
+        None => catalogue,
+    }
 }
 
 const CPU_WEIGHTS: u64 = 256 << 20;

@@ -17,6 +17,9 @@ knobs! {
         pub gpus: u32 = 1,
         /// Directory of model folders, looked at before the emulated zoo; empty: only the zoo.
         pub model_dir: String = String::new(),
+        /// Directory of models that are shared objects (docs/libraries.md), one folder each; empty: none. They
+        /// are code that this program runs: nobody else may write there, and it is never `model_dir`.
+        pub library_dir: String = String::new(),
         /// Results kept for a controller that reconnects, at least 1; older ones are lost with the
         /// connection. Small: a short break loses results. Large: memory.
         pub results_kept: u32 = 65_536,
@@ -30,6 +33,14 @@ impl Check for WorkerConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let gpus = self.gpus;
         ConfigError::unless((1..=GPUS_MAX).contains(&gpus), "worker.gpus", gpus, "1 to 1024")?;
+        let own = self.library_dir.is_empty() || self.library_dir != self.model_dir;
+        let library_dir = &self.library_dir;
+        ConfigError::unless(
+            own,
+            "worker.library_dir",
+            library_dir,
+            "another one than worker.model_dir",
+        )?;
         let kept = self.results_kept;
         ConfigError::unless(kept >= 1, "worker.results_kept", kept, "at least 1")
     }

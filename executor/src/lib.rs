@@ -62,6 +62,7 @@ pub mod compile;
 pub mod cpu;
 pub mod device;
 pub mod emulated;
+pub mod library;
 pub mod message;
 pub mod pages;
 pub mod pool;

@@ -8,6 +8,7 @@ use clockwork_wire::{
 };
 
 use crate::artifact::Artifact;
+use crate::library::LibraryModel;
 
 /// Where a model comes from; found by name by whoever drives the worker, because a worker opens no
 /// files.
@@ -17,6 +18,8 @@ pub enum ModelSource {
     Profile(Arc<ModelProfile>),
     /// A compiled model.
     Artifact(Arc<Artifact>),
+    /// A shared object that somebody else compiled.
+    Library(Arc<LibraryModel>),
 }
 
 impl ModelSource {
@@ -24,7 +27,7 @@ impl ModelSource {
     pub const fn profile(&self) -> Option<&Arc<ModelProfile>> {
         match self {
             Self::Profile(profile) => Some(profile),
-            Self::Artifact(_) => None,
+            Self::Artifact(_) | Self::Library(_) => None,
         }
     }
 }

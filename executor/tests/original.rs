@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clockwork_executor::zoo::{Library, original};
+use clockwork_executor::zoo::{Catalogue, original};
 use clockwork_wire::{BatchSize, Pages, Span};
 
 /// The sample folder of the original, if this machine has it.
@@ -24,9 +24,9 @@ fn sample() -> Option<PathBuf> {
 fn the_originals_sample_model_is_found_by_name() {
     let Some(folder) = sample() else { return };
     let models = folder.parent().expect("the sample lies in a folder").to_owned();
-    let library = Library::new(vec![models], false);
-    assert_eq!(library.names(), ["original_model"]);
-    let source = library.resolve("/x/original_model/model").expect("the sample is well formed");
+    let catalogue = Catalogue::new(vec![models], false);
+    assert_eq!(catalogue.names(), ["original_model"]);
+    let source = catalogue.resolve("/x/original_model/model").expect("the sample is well formed");
     let profile = source.profile().expect("the sample is a profile");
     assert_eq!((profile.input_size, profile.output_size), (602_112, 4_000));
     assert_eq!((profile.weights_size, profile.pages), (77_420_204, Pages::new(5)));
@@ -52,7 +52,7 @@ fn a_broken_folder_is_an_error_that_names_the_file() {
     std::fs::create_dir(&model).expect("a folder");
     std::fs::write(model.join("model.1.clockwork"), [1, 0]).expect("a file");
     std::fs::write(model.join("model.measurements"), "b1 = 1;").expect("a file");
-    let library = Library::new(vec![folder.path().to_owned()], true);
-    let message = library.resolve("broken").expect_err("it is broken");
+    let catalogue = Catalogue::new(vec![folder.path().to_owned()], true);
+    let message = catalogue.resolve("broken").expect_err("it is broken");
     assert!(message.contains("model.1.clockwork: version at byte 0"), "{message}");
 }

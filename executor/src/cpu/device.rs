@@ -15,7 +15,7 @@ use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::device_core::{Command, Core, Host, Job};
 use super::memory::Part;
-use crate::artifact::{Artifact, Plan};
+use super::program::{Model, Program};
 use crate::{Completion, Device, DeviceSpec, ModelSource, Operation};
 
 /// The processor as a device.
@@ -31,8 +31,8 @@ pub struct CpuDevice {
     completions: Consumer<Completion>,
     core: Option<JoinHandle<()>>,
     /// Every distinct model once: instances share it.
-    artifacts: Vec<(Arc<Artifact>, ModelProfile)>,
-    /// Which of `artifacts` a model is.
+    known: Vec<(Model, ModelProfile)>,
+    /// Which of `known` a model is.
     models: BTreeMap<ModelId, usize>,
     /// What is under way, oldest first, and how long it should take.
     under_way: VecDeque<(ActionId, Span)>,
@@ -57,47 +57,44 @@ impl CpuDevice {
             backlog: VecDeque::new(),
             completions,
             core: Some(core),
-            artifacts: Vec::new(),
+            known: Vec::new(),
             models: BTreeMap::new(),
             under_way: VecDeque::new(),
             busy_from: Nanos::ZERO,
         })
     }
 
-    /// Which of the known artifacts this is; a new one is measured first.
-    fn intern(&mut self, artifact: &Arc<Artifact>) -> Result<usize, String> {
-        let known = self
-            .artifacts
-            .iter()
-            .position(|(other, _)| Arc::ptr_eq(other, artifact) || other == artifact);
+    /// Which of the known models this is; a new one is measured first.
+    fn intern(&mut self, model: Model) -> Result<usize, String> {
+        let known = self.known.iter().position(|(other, _)| other.is_same(&model));
         if let Some(index) = known {
             return Ok(index);
         }
         let (reply, answer) = sync_channel(1);
-        self.send(Command::Prepare { artifact: Arc::clone(artifact), reply });
+        self.send(Command::Prepare { model: model.clone(), reply });
         let profile = answer.recv().map_err(|_| "the device core has ended".to_owned())??;
-        self.artifacts.push((Arc::clone(artifact), profile));
-        Ok(self.artifacts.len() - 1)
+        self.known.push((model, profile));
+        Ok(self.known.len() - 1)
     }
 
-    /// An artifact goes with the last model that is it.
+    /// What is known goes with the last model that is it.
     fn drop_unused(&mut self) {
-        for index in (0..self.artifacts.len()).rev() {
+        for index in (0..self.known.len()).rev() {
             if self.models.values().any(|&used| used == index) {
                 continue;
             }
-            self.artifacts.swap_remove(index);
-            let moved = self.artifacts.len();
+            self.known.swap_remove(index);
+            let moved = self.known.len();
             self.models.values_mut().filter(|used| **used == moved).for_each(|used| *used = index);
         }
     }
 
-    fn known(&self, model: ModelId) -> Option<&(Arc<Artifact>, ModelProfile)> {
-        self.artifacts.get(*self.models.get(&model)?)
+    fn known(&self, model: ModelId) -> Option<&(Model, ModelProfile)> {
+        self.known.get(*self.models.get(&model)?)
     }
 
-    fn plan(&self, model: ModelId, batch: BatchSize) -> Option<&Arc<Plan>> {
-        self.known(model)?.0.cpu().plan(batch)
+    fn program(&self, model: ModelId, batch: BatchSize) -> Option<Program> {
+        self.known(model)?.0.program(batch)
     }
 
     fn send(&mut self, command: Command) {
@@ -139,12 +136,11 @@ impl Device for CpuDevice {
         copies: u32,
         source: &ModelSource,
     ) -> Result<ModelProfile, String> {
-        let ModelSource::Artifact(artifact) = source else {
-            return Err("a cpu device runs compiled models only".to_owned());
-        };
-        let index = self.intern(artifact)?;
+        let model = Model::of(source)
+            .ok_or("a cpu device runs compiled models and libraries, not profiles")?;
+        let index = self.intern(model)?;
         self.models.extend(ids(first, copies).map(|model| (model, index)));
-        Ok(self.artifacts[index].1.clone())
+        Ok(self.known[index].1.clone())
     }
 
     fn remove(&mut self, first: ModelId, copies: u32) {
@@ -155,7 +151,8 @@ impl Device for CpuDevice {
     }
 
     fn workspace(&self, model: ModelId, batch: BatchSize) -> u64 {
-        let bytes = self.plan(model, batch).map_or(0, |plan| plan.workspace_bytes());
+        let elements = self.program(model, batch).map_or(0, |program| program.sizes().workspace);
+        let bytes = elements * size_of::<f32>();
         u64::try_from(bytes).expect("a size fits 64 bits")
     }
 
@@ -168,20 +165,19 @@ impl Device for CpuDevice {
         operation: Operation,
     ) {
         assert!(self.under_way.len() < RING, "a worker hands over a few operations at most");
-        let (artifact, profile) = self.known(model).expect("a worker starts prepared models only");
+        let (known, profile) = self.known(model).expect("a worker starts prepared models only");
         let (span, command) = match operation {
             Operation::Load { first, pages, total } => {
-                let weights = Arc::clone(&artifact.cpu().weights);
+                let weights = Arc::clone(known.weights());
                 let part = u32::try_from(pages.len()).expect("a page count fits 32 bits");
                 let span = part_of_load(profile.load, Pages::new(part), total);
                 (span, Command::Load { id, model, weights, part: Part { first, pages, total } })
             }
             Operation::Infer { batch, inputs, io_offset, workspace_offset } => {
-                let plan = artifact.cpu().plan(batch).expect("a worker checks batch sizes");
-                let plan = Arc::clone(plan);
+                let program = known.program(batch).expect("a worker checks batch sizes");
                 let (io, workspace) = (elements(io_offset), elements(workspace_offset));
-                let span = profile.exec(batch).expect("every plan is measured");
-                (span, Command::Infer(Job { id, model, plan, inputs, io, workspace }))
+                let span = profile.exec(batch).expect("every program is measured");
+                (span, Command::Infer(Job { id, model, program, inputs, io, workspace }))
             }
         };
         if self.under_way.is_empty() {

@@ -17,8 +17,9 @@ use rtrb::{Consumer, Producer};
 use super::matrix::Kernels;
 use super::memory::{MappedPages, Part, Region, WeightsCache};
 use super::profile::measure;
-use super::run::{Memory, run};
-use crate::artifact::{Artifact, Plan, Weights};
+use super::program::{Model, Program};
+use super::run::Memory;
+use crate::artifact::Weights;
 use crate::{Completion, DeviceSpec, Inputs};
 
 /// What a device needs of the process around it.
@@ -48,7 +49,7 @@ impl fmt::Debug for Host {
 /// What the device core is told, in the order in which it is done.
 pub(super) enum Command {
     /// Measure a model and say what it is.
-    Prepare { artifact: Arc<Artifact>, reply: SyncSender<Result<ModelProfile, String>> },
+    Prepare { model: Model, reply: SyncSender<Result<ModelProfile, String>> },
     /// Copy weights, or a part of them, into pages.
     Load { id: ActionId, model: ModelId, weights: Arc<Weights>, part: Part },
     /// Run a batch.
@@ -61,7 +62,7 @@ pub(super) enum Command {
 pub(super) struct Job {
     pub(super) id: ActionId,
     pub(super) model: ModelId,
-    pub(super) plan: Arc<Plan>,
+    pub(super) program: Program,
     pub(super) inputs: Inputs,
     /// Elements from the begin of the io memory to the inputs, which the outputs follow.
     pub(super) io: usize,
@@ -119,8 +120,8 @@ impl Core {
 
     fn execute(&mut self, command: Command) -> Option<Completion> {
         match command {
-            Command::Prepare { artifact, reply } => {
-                let measured = guarded(|| measure(&self.host, &self.kernels, &artifact));
+            Command::Prepare { model, reply } => {
+                let measured = guarded(|| measure(&self.host, &self.kernels, &model));
                 // Nobody waits for the answer only when the device is being dropped.
                 let _ = reply.send(measured.unwrap_or_else(Err));
                 None
@@ -169,7 +170,7 @@ impl Core {
     }
 
     fn infer(&mut self, mut job: Job) -> Completion {
-        let sizes = job.plan.sizes();
+        let sizes = job.program.sizes();
         let io = self.io.floats_mut().get_mut(job.io..).and_then(|io| {
             let (input, output) = io.split_at_mut_checked(sizes.input)?;
             Some((input, output.get_mut(..sizes.output)?))
@@ -185,12 +186,12 @@ impl Core {
         };
         let begin = self.host.now();
         let absent = job.inputs.body.is_empty();
-        if let Err(status) = copy_inputs(&job.inputs, job.plan.batch().count(), input) {
+        if let Err(status) = copy_inputs(&job.inputs, job.program.batch().count(), input) {
             return completion(job.id, status);
         }
         let copied = self.host.now();
         let memory = Memory { input, output, workspace, weights };
-        if guarded(|| run(&self.kernels, &job.plan, memory)).is_err() {
+        if guarded(|| job.program.run(&self.kernels, memory)).flatten().is_err() {
             return completion(job.id, Status::RUNTIME_ERROR);
         }
         let executed = self.host.now();
@@ -237,7 +238,7 @@ fn copy_inputs(inputs: &Inputs, count: usize, memory: &mut [f32]) -> Result<(), 
 
 /// The outputs of a batch.
 fn outputs(io: &[f32], job: &Job) -> Payload {
-    let sizes = job.plan.sizes();
+    let sizes = job.program.sizes();
     let outputs = &io[job.io + sizes.input..][..sizes.output];
     Payload::new(bytemuck::cast_slice(outputs).to_vec())
 }

@@ -1,5 +1,5 @@
-//! The processor as a device: compiled plans run by our kernels, in memory that is owned from
-//! start to end.
+//! The processor as a device: compiled plans run by our kernels, or libraries that somebody else
+//! compiled (`program`), in memory that is owned from start to end.
 //!
 //! [`CpuDevice`] is the [`Device`](crate::Device); behind it a thread owns the memory (`memory`),
 //! and does what it is told (`device_core`). [`run`] executes a plan: every step is one kernel, and matrix
@@ -14,6 +14,7 @@ mod kernels;
 mod matrix;
 mod memory;
 mod profile;
+mod program;
 mod run;
 
 pub use device::CpuDevice;

@@ -1,15 +1,14 @@
 //! Measures how long a model takes on this machine.
 
 use std::io;
-use std::sync::Arc;
 
 use clockwork_wire::{BatchProfile, ModelProfile, Span};
 
 use super::device_core::Host;
 use super::matrix::Kernels;
 use super::memory::{Region, WeightsCache};
-use super::run::{Memory, run};
-use crate::artifact::{Artifact, Plan};
+use super::program::{Model, Program};
+use super::run::Memory;
 
 /// What the model is on this machine; in words why it cannot be measured.
 ///
@@ -17,29 +16,24 @@ use crate::artifact::{Artifact, Plan};
 pub(super) fn measure(
     host: &Host,
     kernels: &Kernels,
-    artifact: &Artifact,
+    model: &Model,
 ) -> Result<ModelProfile, String> {
-    let manifest = artifact.manifest();
-    let weights = &artifact.cpu().weights;
-    let failed = |error: io::Error| format!("memory for measuring {}: {error}", manifest.name);
-    let mut cache = WeightsCache::new(weights.pages()).map_err(failed)?;
+    let weights = model.weights();
+    let mut cache = WeightsCache::new(weights.pages()).map_err(|error| no_memory(&error))?;
     let begin = host.now();
     let loaded = cache.load((0..weights.pages().get()).collect(), weights.bytes())?;
     let load = host.now() - begin;
     let floats = loaded.floats().ok_or("weights that were loaded are not all there")?;
-    let batches = artifact
-        .cpu()
-        .plans
-        .iter()
-        .map(|plan| {
-            Ok(BatchProfile { batch: plan.batch(), exec: time(host, kernels, plan, floats)? })
-        })
-        .collect::<io::Result<_>>()
-        .map_err(failed)?;
+    let batches = model.batches().into_iter().map(|batch| {
+        let program = model.program(batch).expect("a model has what it says it has");
+        Ok(BatchProfile { batch, exec: time(host, kernels, &program, floats)? })
+    });
+    let batches = batches.collect::<Result<_, String>>()?;
+    let (input_size, output_size) = model.io_bytes();
     Ok(ModelProfile {
-        name: manifest.name.clone(),
-        input_size: manifest.input.bytes,
-        output_size: manifest.output.bytes,
+        name: model.name().to_owned(),
+        input_size,
+        output_size,
         weights_size: u64::try_from(weights.bytes().len()).expect("a length fits 64 bits"),
         pages: weights.pages(),
         load,
@@ -49,9 +43,16 @@ pub(super) fn measure(
 
 /// How long a batch takes: the second longest of the runs, because an estimate must not be
 /// optimistic, but one interruption by somebody else's work is no property of the model.
-fn time(host: &Host, kernels: &Kernels, plan: &Arc<Plan>, weights: &[f32]) -> io::Result<Span> {
-    let sizes = plan.sizes();
-    let region = |elements: usize| Region::new(elements * size_of::<f32>());
+fn time(
+    host: &Host,
+    kernels: &Kernels,
+    program: &Program,
+    weights: &[f32],
+) -> Result<Span, String> {
+    let sizes = program.sizes();
+    let region = |elements: usize| {
+        Region::new(elements * size_of::<f32>()).map_err(|error| no_memory(&error))
+    };
     let input = region(sizes.input)?;
     let (mut output, mut workspace) = (region(sizes.output)?, region(sizes.workspace)?);
     let mut once = || {
@@ -62,15 +63,14 @@ fn time(host: &Host, kernels: &Kernels, plan: &Arc<Plan>, weights: &[f32]) -> io
             workspace: workspace.floats_mut(),
             weights,
         };
-        run(kernels, plan, memory);
-        host.now() - begin
+        program.run(kernels, memory).map(|()| host.now() - begin)
     };
     for _ in 0..WARM_UPS {
-        once();
+        once()?;
     }
     let (mut longest, mut second, mut total) = (Span::ZERO, Span::ZERO, Span::ZERO);
     for _ in 0..RUNS {
-        let span = once();
+        let span = once()?;
         (longest, second) = (longest.max(span), second.max(span.min(longest)));
         total += span;
         if total > BUDGET && !second.is_zero() {
@@ -78,6 +78,10 @@ fn time(host: &Host, kernels: &Kernels, plan: &Arc<Plan>, weights: &[f32]) -> io
         }
     }
     Ok(second)
+}
+
+fn no_memory(error: &io::Error) -> String {
+    format!("memory for measuring: {error}")
 }
 
 const WARM_UPS: usize = 2;

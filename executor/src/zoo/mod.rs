@@ -1,7 +1,7 @@
 //! Models that a worker can serve: the built-in zoo of profiles, original model folders, and the
-//! library that finds a model by its name.
+//! catalogue that finds a model by its name.
 
-pub mod library;
+pub mod catalogue;
 pub mod original;
 pub mod table;
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use clockwork_wire::ModelProfile;
 
-pub use self::library::Library;
+pub use self::catalogue::Catalogue;
 
 /// The names of the built-in models, in alphabetical order: the 61 of the published zoo.
 pub fn names() -> impl Iterator<Item = &'static str> {

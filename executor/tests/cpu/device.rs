@@ -11,17 +11,17 @@ use clockwork_wire::{
     ActionId, BatchSize, Encoding, ModelId, ModelProfile, Nanos, Pages, Payload, Status,
 };
 
-const MODEL: ModelId = ModelId::new(3);
+pub(crate) const MODEL: ModelId = ModelId::new(3);
 
 /// A device, and what it needs to be driven by a test.
-struct Driver {
+pub(crate) struct Driver {
     device: CpuDevice,
     woken: Receiver<()>,
     actions: u64,
 }
 
 impl Driver {
-    fn new(pages: u32) -> Self {
+    pub(crate) fn new(pages: u32) -> Self {
         let spec = DeviceSpec {
             class: "cpu".to_owned(),
             pages: Pages::new(pages),
@@ -48,8 +48,11 @@ impl Driver {
     }
 
     fn prepare(&mut self, model: ModelId) -> ModelProfile {
-        let source = ModelSource::Artifact(Arc::new(digits::artifact()));
-        self.device.prepare(model, 1, &source).expect("digits runs on a processor")
+        self.prepare_source(model, &ModelSource::Artifact(Arc::new(digits::artifact())))
+    }
+
+    pub(crate) fn prepare_source(&mut self, model: ModelId, source: &ModelSource) -> ModelProfile {
+        self.device.prepare(model, 1, source).expect("it runs on a processor")
     }
 
     fn start(&mut self, model: ModelId, operation: Operation) -> ActionId {
@@ -65,12 +68,12 @@ impl Driver {
         self.device.poll(Nanos::new(9)).expect("whoever is woken finds a completion")
     }
 
-    fn load(&mut self, model: ModelId, page: u32) -> Completion {
+    pub(crate) fn load(&mut self, model: ModelId, page: u32) -> Completion {
         self.start(model, Operation::Load { first: 0, pages: vec![page], total: Pages::new(1) });
         self.wait()
     }
 
-    fn infer(&mut self, model: ModelId, inputs: Inputs) -> Completion {
+    pub(crate) fn infer(&mut self, model: ModelId, inputs: Inputs) -> Completion {
         let size = u16::try_from(inputs.sizes.len()).expect("a small batch");
         self.start(model, infer(size, inputs, 0));
         self.wait()

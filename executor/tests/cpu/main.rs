@@ -5,5 +5,6 @@ mod allocation;
 mod device;
 mod golden;
 mod hostile;
+mod library;
 mod memory;
 mod worker;

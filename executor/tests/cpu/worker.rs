@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use clockwork_executor::compile::digits;
 use clockwork_executor::cpu::{CpuDevice, Host};
-use clockwork_executor::zoo::Library;
+use clockwork_executor::zoo::Catalogue;
 use clockwork_executor::{DeviceSpec, Input, Inputs, Output, Worker, WorkerConfig};
 use clockwork_wire::{
     Action, ActionId, ActionKind, BatchSize, Encoding, GpuId, LoadModel, ModelId, Nanos, PageRange,
@@ -59,7 +59,7 @@ impl Driver {
         };
         self.worker.handle(NOW, Input::LoadModel(load));
         let Output::Resolve { id, name } = self.next() else { panic!("a name is resolved first") };
-        let source = Library::new(Vec::new(), false).with_compiled().resolve(&name);
+        let source = Catalogue::new(Vec::new(), false).with_compiled().resolve(&name);
         self.worker.handle(NOW, Input::Resolved { id, source });
         let Output::ModelLoaded(loaded) = self.next() else { panic!("the model is loaded") };
         assert_eq!((loaded.status, loaded.copies), (Status::OK, 2), "{}", loaded.message);

@@ -34,7 +34,7 @@ pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), Wo
     let listener = Listener::adopt(options.listener).map_err(WorkerError::Listener)?;
     let network = &options.config.network;
     let devices = (options.devices)(bell.foreign().ringer()).map_err(WorkerError::Devices)?;
-    let resolver = Resolver::start(options.library, bell.foreign());
+    let resolver = Resolver::start(options.catalogue, bell.foreign());
     let mut core = Core {
         worker: Worker::new(rules(&options.config.executor), devices),
         hub: Hub::new(bell.local(), Settings::from(network)),

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 
 use clockwork_config::Config;
-use clockwork_executor::zoo::Library;
+use clockwork_executor::zoo::Catalogue;
 
 pub use devices::{DeviceFactory, cpu, emulated};
 
@@ -36,7 +36,7 @@ pub struct Options {
     /// Makes the devices, on the worker's core.
     pub devices: DeviceFactory,
     /// Finds models by name.
-    pub library: Library,
+    pub catalogue: Catalogue,
     /// Where the documented lines go: standard output, or nowhere.
     pub console: Box<dyn Write + Send>,
 }
@@ -46,7 +46,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("config", &self.config)
             .field("listener", &self.listener)
-            .field("library", &self.library)
+            .field("catalogue", &self.catalogue)
             .finish_non_exhaustive()
     }
 }

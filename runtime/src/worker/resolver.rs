@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::{io, thread};
 
 use clockwork_executor::ModelSource;
-use clockwork_executor::zoo::Library;
+use clockwork_executor::zoo::Catalogue;
 use clockwork_wire::ActionId;
 
 use crate::rt::Doorbell;
@@ -22,12 +22,12 @@ pub(super) struct Resolver {
 
 impl Resolver {
     /// Starts the thread; it rings `bell` for every answer.
-    pub(super) fn start(library: Library, bell: Doorbell) -> io::Result<Self> {
+    pub(super) fn start(catalogue: Catalogue, bell: Doorbell) -> io::Result<Self> {
         let (asked, asks) = mpsc::channel::<(ActionId, String)>();
         let (tell, found) = mpsc::channel();
         thread::Builder::new().name("models".into()).spawn(move || {
             for (id, name) in asks {
-                if tell.send((id, resolve(&library, &name))).is_err() {
+                if tell.send((id, resolve(&catalogue, &name))).is_err() {
                     return;
                 }
                 bell.ring();
@@ -48,8 +48,8 @@ impl Resolver {
 }
 
 /// A model file that no code foresaw costs its own load, not the thread.
-fn resolve(library: &Library, name: &str) -> Result<ModelSource, String> {
-    catch_unwind(AssertUnwindSafe(|| library.resolve(name)))
+fn resolve(catalogue: &Catalogue, name: &str) -> Result<ModelSource, String> {
+    catch_unwind(AssertUnwindSafe(|| catalogue.resolve(name)))
         .unwrap_or_else(|_| Err(format!("reading the model `{name}` failed unexpectedly")))
 }
 
@@ -62,7 +62,7 @@ mod tests {
     fn every_question_is_answered_in_order() {
         run(&Options::default(), async {
             let bell = Doorbell::new();
-            let resolver = Resolver::start(Library::new(Vec::new(), true), bell.clone()).unwrap();
+            let resolver = Resolver::start(Catalogue::new(Vec::new(), true), bell.clone()).unwrap();
             let id = |counter| ActionId { counter, ..ActionId::default() };
             resolver.ask(id(1), "resnet50_v2".into());
             resolver.ask(id(2), "no_such_model".into());

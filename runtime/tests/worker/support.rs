@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use clockwork_config::Config;
-use clockwork_executor::zoo::Library;
+use clockwork_executor::zoo::Catalogue;
 use clockwork_runtime::net::{
     Batch, Command, ControllerSide, Event, HandshakeError, Hub, LinkId, Report, Settings, hello,
 };
@@ -52,7 +52,7 @@ impl Served {
     pub(crate) fn start() -> Self {
         let config = Config::default();
         let devices = worker::emulated(&config.executor, 1);
-        Self::with(config, devices, Library::new(Vec::new(), true))
+        Self::with(config, devices, Catalogue::new(Vec::new(), true))
     }
 
     /// With the processor as its device and the model that is compiled in.
@@ -62,10 +62,10 @@ impl Served {
         memory.weights_cache_size = 64 << 20;
         (memory.io_pool_size, memory.workspace_pool_size) = (16 << 20, 16 << 20);
         let devices = worker::cpu(&config);
-        Self::with(config, devices, Library::new(Vec::new(), false).with_compiled())
+        Self::with(config, devices, Catalogue::new(Vec::new(), false).with_compiled())
     }
 
-    fn with(config: Config, devices: DeviceFactory, library: Library) -> Self {
+    fn with(config: Config, devices: DeviceFactory, catalogue: Catalogue) -> Self {
         let listener = rt::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, printed) = (Shutdown::new(), Printed::default());
@@ -73,7 +73,7 @@ impl Served {
             devices,
             config,
             listener,
-            library,
+            catalogue,
             console: Box::new(printed.clone()),
         };
         let wish = shutdown.clone();

@@ -1,4 +1,4 @@
-//! Finds a model by its name: in the worker's own folders, then in the built-in zoo.
+//! Finds a model by its name: in the worker's own folders, among its libraries, then in the built-in zoo.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,6 +12,7 @@ use crate::ModelSource;
 use crate::artifact::{Artifact, MANIFEST};
 #[cfg(feature = "compile")]
 use crate::compile::digits;
+use crate::library::{LibraryModel, OBJECT};
 
 /// The models that a worker may serve.
 ///
@@ -19,20 +20,29 @@ use crate::compile::digits;
 /// refused, except that the paths of the original's clients, `.../NAME/model`, are reduced to
 /// `NAME`.
 #[derive(Clone, Debug)]
-pub struct Library {
+pub struct Catalogue {
     folders: Vec<PathBuf>,
+    libraries: Option<PathBuf>,
     emulated: bool,
     compiled: bool,
 }
 
-impl Library {
-    /// A library of these folders, each with one sub-folder per model; `emulated`: and of the
+impl Catalogue {
+    /// A catalogue of these folders, each with one sub-folder per model; `emulated`: and of the
     /// built-in zoo.
     pub const fn new(folders: Vec<PathBuf>, emulated: bool) -> Self {
-        Self { folders, emulated, compiled: false }
+        Self { folders, libraries: None, emulated, compiled: false }
     }
 
-    /// The same library with the model that is compiled in: `digits`, for a device that runs
+    /// The same catalogue with the libraries in this folder, one sub-folder per model: code that is trusted as
+    /// this program is, so it is never one of the other folders.
+    #[must_use]
+    pub fn with_libraries(mut self, folder: PathBuf) -> Self {
+        self.libraries = Some(folder);
+        self
+    }
+
+    /// The same catalogue with the model that is compiled in: `digits`, for a device that runs
     /// compiled models. Without the feature `compile` there is none.
     #[must_use]
     pub fn with_compiled(mut self) -> Self {
@@ -52,6 +62,12 @@ impl Library {
                 return found;
             }
         }
+        if let Some(folder) = self.libraries.as_ref().map(|folder| folder.join(name))
+            && is_library(&folder)
+        {
+            let library = LibraryModel::open(&folder).map_err(|error| error.to_string())?;
+            return Ok(ModelSource::Library(Arc::new(library)));
+        }
         if self.compiled
             && let Some(source) = compiled(name)
         {
@@ -65,7 +81,10 @@ impl Library {
     pub fn names(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
         for folder in &self.folders {
-            names.extend(models_in(folder));
+            names.extend(names_in(folder, is_model));
+        }
+        if let Some(folder) = &self.libraries {
+            names.extend(names_in(folder, is_library));
         }
         if self.compiled {
             names.extend(COMPILED.iter().map(|&name| name.to_owned()));
@@ -122,15 +141,20 @@ fn open(folder: &Path, name: &str) -> Option<Result<ModelSource, String>> {
     Some(profile.map(|p| ModelSource::Profile(Arc::new(p))).map_err(|error| error.to_string()))
 }
 
-/// The names of the models in a folder; none if it cannot be read.
-fn models_in(folder: &Path) -> Vec<String> {
+/// The names of the sub-folders that hold a model; none if the folder cannot be read.
+fn names_in(folder: &Path, holds: fn(&Path) -> bool) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    let is_model = |path: &Path| {
-        path.join(MANIFEST).is_file() || original::exists(&path.join(ORIGINAL_PREFIX))
-    };
-    let models = folders.filter(|path| is_model(path));
+    let models = folders.filter(|path| holds(path));
     models.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+}
+
+fn is_model(folder: &Path) -> bool {
+    folder.join(MANIFEST).is_file() || original::exists(&folder.join(ORIGINAL_PREFIX))
+}
+
+fn is_library(folder: &Path) -> bool {
+    folder.join(OBJECT).exists()
 }
 
 fn common_prefix(a: &str, b: &str) -> usize {
@@ -193,21 +217,21 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_names_that_exist() {
-        let message = Library::new(Vec::new(), true).resolve("resnet50_v3").unwrap_err();
+        let message = Catalogue::new(Vec::new(), true).resolve("resnet50_v3").unwrap_err();
         assert!(message.contains("resnet50_v2") && message.contains("53 more"), "{message}");
-        let message = Library::new(Vec::new(), false).resolve("resnet50_v2").unwrap_err();
+        let message = Catalogue::new(Vec::new(), false).resolve("resnet50_v2").unwrap_err();
         assert!(message.contains("this worker has none"), "{message}");
     }
 
     #[test]
     #[cfg(feature = "compile")]
     fn compiled_models_are_found_built_in_and_in_folders() {
-        let built_in = Library::new(Vec::new(), false).with_compiled();
+        let built_in = Catalogue::new(Vec::new(), false).with_compiled();
         assert_eq!(built_in.names(), ["digits"]);
         let Ok(ModelSource::Artifact(digits)) = built_in.resolve("digits") else { panic!() };
         let folder = tempfile::tempdir().unwrap();
         digits.write(&folder.path().join("other")).unwrap();
-        let on_disk = Library::new(vec![folder.path().to_owned()], false);
+        let on_disk = Catalogue::new(vec![folder.path().to_owned()], false);
         assert_eq!(on_disk.names(), ["other"]);
         let Ok(ModelSource::Artifact(read)) = on_disk.resolve("other/model") else { panic!() };
         assert_eq!(read, digits);
@@ -217,10 +241,10 @@ mod tests {
 
     #[test]
     fn the_zoo_is_found_by_name_also_where_it_is_not_listed() {
-        let library = Library::new(Vec::new(), true);
-        assert_eq!(library.names().len(), 61);
+        let catalogue = Catalogue::new(Vec::new(), true);
+        assert_eq!(catalogue.names().len(), 61);
         for name in ["resnet50_v2", "resnet50_tuned_1_8x"] {
-            assert!(library.resolve(name).is_ok(), "{name}");
+            assert!(catalogue.resolve(name).is_ok(), "{name}");
         }
     }
 }
