@@ -157,7 +157,8 @@ fn catalogue(config: &Config, emulated: bool) -> Catalogue {
     if emulated {
         return catalogue;
     }
-    let catalogue = catalogue.with_compiled();
+    let copies = config.executor.host_weights_size;
+    let catalogue = catalogue.with_compiled().with_host_copies(copies);
     match dir(&config.worker.library_dir) {
         Some(libraries) => catalogue.with_libraries(libraries),
         None => catalogue,

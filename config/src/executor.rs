@@ -28,6 +28,10 @@ knobs! {
         /// way: actions fail with status 74. Large: pinned memory that nothing else can use.
         #[serde(with = "crate::unit::bytes")]
         pub host_io_pool_size: u64 = POOL_BYTES,
+        /// Host memory for weights, shared by the devices and by equal models; weights beyond it are read from
+        /// their files at every LOAD. Small: slow LOADs. Large: memory that nothing else can use.
+        #[serde(with = "crate::unit::bytes")]
+        pub host_weights_size: u64 = 256 << 30,
         /// Whether the original's worker wrote one record per device task. Accepted for its files
         /// and without effect: the controller's action log holds these facts.
         pub enable_task_telemetry: bool = false,

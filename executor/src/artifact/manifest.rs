@@ -84,6 +84,16 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// What it says of a compiled form.
+    ///
+    /// # Errors
+    /// If there is none for that target and precision.
+    pub fn variant(&self, name: &str) -> Result<&VariantEntry, ArtifactError> {
+        self.variants.get(name).ok_or_else(|| {
+            ArtifactError::invalid(MANIFEST, "variants", format!("{name} is missing"))
+        })
+    }
+
     fn check(&self) -> Result<(), ArtifactError> {
         let invalid =
             |field: &str, reason: String| Err(ArtifactError::invalid(MANIFEST, field, reason));

@@ -12,7 +12,9 @@
 //! Compiling the same model twice gives the same bytes. Reading checks every size, offset and hash
 //! before anything can be run: a damaged artifact is an error that names file and field.
 
+mod direct;
 mod error;
+mod host;
 mod kernel;
 mod manifest;
 mod plan;
@@ -21,12 +23,14 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use clockwork_wire::BatchSize;
 
 pub use error::ArtifactError;
+pub use host::HostCache;
 pub use kernel::{
     Activation, Convolution, Elementwise, Kernel, LANES, Lengths, Linear, Pool, Reduction, Rows,
     Sliding,
@@ -63,36 +67,55 @@ impl Artifact {
     /// # Errors
     /// Names the file and the field that is missing or cannot be trusted.
     pub fn from_files(mut files: Files) -> Result<Self, ArtifactError> {
-        Self::assemble(|file| {
+        let mut take = |file: &str| {
             files.remove(file).ok_or_else(|| ArtifactError::Missing { file: file.to_owned() })
-        })
+        };
+        let manifest = Manifest::parse(&take(MANIFEST)?)?;
+        let weights = Arc::new(Weights::new(take(&weights_path(CPU_FP32))?));
+        Self::assemble(manifest, weights, take)
     }
 
-    /// The artifact in this folder.
+    /// The artifact in this folder, with a host copy of its weights.
     ///
     /// # Errors
     /// Names the file that cannot be read, or the field that cannot be trusted.
     pub fn read(folder: &Path) -> Result<Self, ArtifactError> {
-        Self::assemble(|file| {
+        Self::read_sharing(folder, &HostCache::default())
+    }
+
+    /// The artifact in this folder, with the copy of its weights that is in this cache, or will be.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read, or the field that cannot be trusted.
+    pub fn read_sharing(folder: &Path, copies: &HostCache) -> Result<Self, ArtifactError> {
+        let read = |file: &str| {
             let path = folder.join(file);
             fs::read(&path).map_err(|source| ArtifactError::Io { path, source })
-        })
+        };
+        let manifest = Manifest::parse(&read(MANIFEST)?)?;
+        let entry = manifest.variant(CPU_FP32)?;
+        let path = folder.join(weights_path(CPU_FP32));
+        let weights = copies.weights(&path, entry.weights_bytes, &entry.weights_sha256)?;
+        Self::assemble(manifest, weights, read)
     }
 
     /// Its files; the same artifact always has the same bytes.
     ///
+    /// # Errors
+    /// If its weights were left in their file, which can no longer be read.
+    ///
     /// # Panics
     /// Never: manifest and plans are plain data.
-    pub fn to_files(&self) -> Files {
+    pub fn to_files(&self) -> io::Result<Files> {
         let mut files = Files::new();
         let manifest = serde_json::to_vec_pretty(&self.manifest).expect("a manifest is plain data");
         files.insert(MANIFEST.to_owned(), manifest);
-        files.insert(weights_path(CPU_FP32), self.cpu.weights.bytes().to_vec());
+        files.insert(weights_path(CPU_FP32), self.cpu.weights.bytes()?.into_owned());
         for plan in &self.cpu.plans {
             let bytes = serde_json::to_vec_pretty(plan.file()).expect("a plan is plain data");
             files.insert(plan_path(CPU_FP32, plan.batch().get()), bytes);
         }
-        files
+        Ok(files)
     }
 
     /// Writes its files into a folder, which is made if it does not exist.
@@ -100,7 +123,8 @@ impl Artifact {
     /// # Errors
     /// Names the file that could not be written.
     pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
-        for (file, bytes) in self.to_files() {
+        let failed = |source| ArtifactError::Io { path: folder.to_owned(), source };
+        for (file, bytes) in self.to_files().map_err(failed)? {
             let path = folder.join(file);
             path.parent()
                 .map_or(Ok(()), fs::create_dir_all)
@@ -121,21 +145,18 @@ impl Artifact {
     }
 
     fn assemble(
+        manifest: Manifest,
+        weights: Arc<Weights>,
         mut file: impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
     ) -> Result<Self, ArtifactError> {
-        let manifest = Manifest::parse(&file(MANIFEST)?)?;
-        let entry = manifest.variants.get(CPU_FP32).ok_or_else(|| {
-            let reason = format!("{CPU_FP32} is missing");
-            ArtifactError::invalid(MANIFEST, "variants", reason)
-        })?;
-        let weights = checked_weights(&mut file, entry)?;
+        check_weights(&weights, manifest.variant(CPU_FP32)?)?;
         let per_input = (manifest.input.elements(), manifest.output.elements());
         let plans = manifest
             .batches
             .iter()
             .map(|&batch| checked_plan(&mut file, batch, per_input, &weights).map(Arc::new))
             .collect::<Result<_, _>>()?;
-        let cpu = Variant { weights: Arc::new(weights), plans };
+        let cpu = Variant { weights, plans };
         Ok(Self { manifest, cpu })
     }
 }
@@ -157,22 +178,18 @@ pub(crate) fn plan_path(variant: &str, batch: u16) -> String {
     format!("variants/{variant}/plan.{batch}.json")
 }
 
-fn checked_weights(
-    file: &mut impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
-    entry: &VariantEntry,
-) -> Result<Weights, ArtifactError> {
-    let path = weights_path(CPU_FP32);
-    let weights = Weights::new(file(&path)?);
-    let len = weights.bytes().len();
-    if u64::try_from(len).ok() != Some(entry.weights_bytes) {
-        let reason = format!("{len}; the manifest says {}", entry.weights_bytes);
-        return Err(ArtifactError::invalid(&path, "length", reason));
+fn check_weights(weights: &Weights, entry: &VariantEntry) -> Result<(), ArtifactError> {
+    let invalid =
+        |field, reason| Err(ArtifactError::invalid(&weights_path(CPU_FP32), field, reason));
+    if u64::try_from(weights.len()).ok() != Some(entry.weights_bytes) {
+        let reason = format!("{}; the manifest says {}", weights.len(), entry.weights_bytes);
+        return invalid("length", reason);
     }
     if weights.hash() != entry.weights_sha256 {
         let reason = format!("{}; the manifest says {}", weights.hash(), entry.weights_sha256);
-        return Err(ArtifactError::invalid(&path, "sha256", reason));
+        return invalid("sha256", reason);
     }
-    Ok(weights)
+    Ok(())
 }
 
 fn checked_plan(

@@ -1,31 +1,89 @@
-//! A model's weights in host memory.
+//! A model's weights: in host memory, or left in their file.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use clockwork_wire::Pages;
 use sha2::{Digest, Sha256};
 
+use super::direct::DirectFile;
+
 /// A model's weights as one target wants them: one range of elements, named by what it contains, so
 /// that equal weights are kept once.
-#[derive(Clone)]
+#[derive(Debug)]
 pub struct Weights {
-    bytes: Vec<u8>,
+    source: Source,
+    len: usize,
     hash: String,
+}
+
+/// Where the bytes are.
+enum Source {
+    Host(Vec<u8>),
+    /// Read again whenever they are loaded.
+    File(DirectFile),
 }
 
 impl Weights {
     /// Takes the bytes over: little-endian f32 elements.
     pub fn new(bytes: Vec<u8>) -> Self {
-        let mut hash = String::with_capacity(64);
-        for byte in Sha256::digest(&bytes) {
-            write!(hash, "{byte:02x}").expect("writing to a string does not fail");
-        }
-        Self { bytes, hash }
+        let (len, hash) = (bytes.len(), hexadecimal(&Sha256::digest(&bytes)));
+        Self { source: Source::Host(bytes), len, hash }
     }
 
-    /// The bytes as they are stored.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Leaves the bytes in their file, which is read once, for its hash. It must not be written to any
+    /// more: a new version is a new file.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn in_file(path: &Path) -> io::Result<Self> {
+        let (len, hash) = digest(&mut File::open(path)?)?;
+        Ok(Self { source: Source::File(DirectFile::open(path)?), len, hash })
+    }
+
+    /// The bytes as they are stored, read if they are not here.
+    ///
+    /// # Errors
+    /// If the file can no longer be read.
+    pub fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
+        match &self.source {
+            Source::Host(bytes) => Ok(Cow::Borrowed(bytes)),
+            Source::File(file) => {
+                let mut bytes = vec![0; self.len];
+                file.read_at(0, &mut bytes, self.len)?;
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
+
+    /// Copies the bytes from `offset` on to `to`, to its end or to theirs. From a file they come without
+    /// a detour if offset, address and length of `to` are multiples of 4,096.
+    ///
+    /// # Errors
+    /// If the file can no longer be read, or has become shorter.
+    pub fn copy_to(&self, offset: usize, to: &mut [u8]) -> io::Result<()> {
+        let count = to.len().min(self.len.saturating_sub(offset));
+        match &self.source {
+            Source::Host(bytes) => {
+                to[..count].copy_from_slice(&bytes[offset..offset + count]);
+                Ok(())
+            }
+            Source::File(file) => file.read_at(offset, to, count),
+        }
+    }
+
+    /// Whether they lie in host memory, so that a LOAD is a copy.
+    pub const fn is_in_memory(&self) -> bool {
+        matches!(self.source, Source::Host(_))
+    }
+
+    /// How many bytes there are.
+    #[expect(clippy::len_without_is_empty, reason = "a model without weights is nothing special")]
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// SHA-256 of the bytes, in hexadecimal.
@@ -34,8 +92,8 @@ impl Weights {
     }
 
     /// Whole f32 elements.
-    pub fn elements(&self) -> usize {
-        self.bytes.len() / size_of::<f32>()
+    pub const fn elements(&self) -> usize {
+        self.len / size_of::<f32>()
     }
 
     /// Pages that they occupy in a weights cache.
@@ -43,7 +101,7 @@ impl Weights {
     /// # Panics
     /// Never: a length fits 64 bits.
     pub fn pages(&self) -> Pages {
-        Pages::holding(u64::try_from(self.bytes.len()).expect("a length fits 64 bits"))
+        Pages::holding(u64::try_from(self.len).expect("a length fits 64 bits"))
     }
 }
 
@@ -56,9 +114,67 @@ impl PartialEq for Weights {
 
 impl Eq for Weights {}
 
-/// Prints length and hash only.
-impl fmt::Debug for Weights {
+/// Prints where they are.
+impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Weights({} B, {})", self.bytes.len(), self.hash)
+        f.write_str(match self {
+            Self::Host(_) => "Host",
+            Self::File(_) => "File",
+        })
+    }
+}
+
+/// Length and SHA-256 of what is left to read.
+fn digest(file: &mut File) -> io::Result<(usize, String)> {
+    let (mut hash, mut len) = (Sha256::new(), 0);
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((len, hexadecimal(&hash.finalize())));
+        }
+        hash.update(&buffer[..read]);
+        len += read;
+    }
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * digest.len());
+    for byte in digest {
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
+    }
+    text
+}
+
+const BUFFER: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn weights_in_a_file_are_those_in_memory() {
+        let bytes: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.bin");
+        fs::write(&path, &bytes).unwrap();
+        let (host, file) = (Weights::new(bytes.clone()), Weights::in_file(&path).unwrap());
+        assert_eq!(host, file);
+        assert_eq!((host.len(), host.pages()), (file.len(), file.pages()));
+        assert!(host.is_in_memory() && !file.is_in_memory());
+        assert_eq!(file.bytes().unwrap(), bytes);
+        for (offset, len) in [(0, 80_000), (4_096, 8_192), (77_824, 4_096), (12, 100), (90_000, 10)]
+        {
+            let (mut one, mut two) = (vec![1; len], vec![1; len]);
+            host.copy_to(offset.min(80_000), &mut one).unwrap();
+            file.copy_to(offset.min(80_000), &mut two).unwrap();
+            let count = len.min(80_000_usize.saturating_sub(offset));
+            assert_eq!(one[..count], two[..count], "{len} bytes at {offset}");
+        }
+        fs::write(&path, &bytes[..40_000]).unwrap();
+        let error = file.copy_to(0, &mut vec![0; 80_000]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

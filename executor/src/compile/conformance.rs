@@ -101,7 +101,8 @@ impl Model {
         let plan = artifact.cpu().plan(two).unwrap();
         let sizes = plan.sizes();
         assert_eq!(input.len(), sizes.input);
-        let weights = artifact.cpu().weights.bytes().as_chunks().0;
+        let weights = artifact.cpu().weights.bytes().expect("they are in memory");
+        let weights = weights.as_chunks().0;
         let weights: Vec<f32> = weights.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
         let mut output = vec![f32::NAN; sizes.output];
         let mut workspace = vec![f32::NAN; sizes.workspace];

@@ -29,13 +29,13 @@
 //!     input: &floats(example.image),
 //!     output: &mut output,
 //!     workspace: &mut workspace,
-//!     weights: &floats(artifact.cpu().weights.bytes()),
+//!     weights: &floats(&artifact.cpu().weights.bytes()?),
 //! };
 //! run(&Kernels::detect(), plan, memory);
 //!
 //! let logits: Vec<u8> = output.iter().flat_map(|logit| logit.to_le_bytes()).collect();
 //! assert_eq!(digits::digit(&logits), Some(example.label));
-//! # Ok::<(), clockwork_executor::compile::CompileError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod constant;
@@ -101,7 +101,7 @@ fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest
     };
     let weights = Weights::new(weights.to_vec());
     let entry = VariantEntry {
-        weights_bytes: u64::try_from(weights.bytes().len()).expect("a length fits 64 bits"),
+        weights_bytes: u64::try_from(weights.len()).expect("a length fits 64 bits"),
         weights_sha256: weights.hash().to_owned(),
     };
     Ok(Manifest {

@@ -150,7 +150,7 @@ impl Core {
             Some(mapped) => mapped,
             None => MappedPages::reserve(part.total)?,
         };
-        let filled = self.cache.fill(&mut mapped, part, weights.bytes());
+        let filled = self.cache.fill(&mut mapped, part, weights);
         if mapped.is_empty() {
             self.cache.unmap(mapped);
         } else {

@@ -15,6 +15,8 @@ use std::slice;
 
 use clockwork_wire::{PAGE_BYTES, Pages};
 
+use crate::artifact::Weights;
+
 /// Zeroed memory of our own, given back when dropped. Physical memory is taken as it is touched.
 #[derive(Debug)]
 pub(super) struct Region(Mapping);
@@ -94,7 +96,11 @@ impl WeightsCache {
     }
 
     /// Maps all pages of a model and fills them with its weights; in words why not.
-    pub(super) fn load(&mut self, pages: Vec<u32>, weights: &[u8]) -> Result<MappedPages, String> {
+    pub(super) fn load(
+        &mut self,
+        pages: Vec<u32>,
+        weights: &Weights,
+    ) -> Result<MappedPages, String> {
         let total = u32::try_from(pages.len()).map_err(|_| "too many pages")?;
         let part = Part { first: 0, pages, total: Pages::new(total) };
         let mut mapped = MappedPages::reserve(part.total)?;
@@ -108,7 +114,7 @@ impl WeightsCache {
         &mut self,
         mapped: &mut MappedPages,
         part: &Part,
-        weights: &[u8],
+        weights: &Weights,
     ) -> Result<(), String> {
         if weights.len() > mapped.mapping.len {
             let (bytes, pages) = (weights.len(), mapped.pages.len());
@@ -119,8 +125,14 @@ impl WeightsCache {
         let from = (range.start * page_bytes()).min(weights.len());
         let to = (range.end * page_bytes()).min(weights.len());
         if from < to {
+            // Whole blocks, so that a file can be read to where they belong.
+            let to = to.next_multiple_of(BLOCK);
             mapped.mapping.populate(from..to);
-            mapped.bytes_mut(from..to).copy_from_slice(&weights[from..to]);
+            let copied = weights.copy_to(from, mapped.bytes_mut(from..to));
+            if let Err(error) = copied {
+                self.cut_out(mapped, part);
+                return Err(format!("reading weights: {error}"));
+            }
         }
         Ok(())
     }
@@ -310,6 +322,9 @@ impl Drop for Mapping {
     }
 }
 
+/// What files are read in; divides a page.
+const BLOCK: usize = 4_096;
+
 /// A number of pages as a length.
 fn length(pages: Pages) -> usize {
     usize::try_from(pages.get()).expect("a page count fits the address space")
@@ -326,12 +341,12 @@ mod tests {
     #[test]
     fn scattered_pages_are_contiguous_and_keep_what_was_written() {
         let mut cache = WeightsCache::new(Pages::new(3)).unwrap();
-        let mut two = cache.load(vec![2, 0], &[]).unwrap();
+        let mut two = cache.load(vec![2, 0], &Weights::new(Vec::new())).unwrap();
         let edge = page_bytes();
         two.bytes_mut(edge - 1..edge + 1).copy_from_slice(&[7, 9]);
         cache.unmap(two);
-        let mut first = cache.load(vec![0], &[]).unwrap();
-        let mut last = cache.load(vec![2], &[]).unwrap();
+        let mut first = cache.load(vec![0], &Weights::new(Vec::new())).unwrap();
+        let mut last = cache.load(vec![2], &Weights::new(Vec::new())).unwrap();
         assert_eq!(
             (first.bytes_mut(0..1), last.bytes_mut(edge - 1..edge)),
             (&mut [9][..], &mut [7][..])
@@ -341,12 +356,12 @@ mod tests {
     #[test]
     fn a_page_is_mapped_once_and_must_exist() {
         let mut cache = WeightsCache::new(Pages::new(2)).unwrap();
-        let held = cache.load(vec![1], &[]).unwrap();
+        let held = cache.load(vec![1], &Weights::new(Vec::new())).unwrap();
         for pages in [vec![1], vec![2], vec![0, 0]] {
-            assert!(cache.load(pages, &[]).is_err());
+            assert!(cache.load(pages, &Weights::new(Vec::new())).is_err());
         }
         cache.unmap(held);
-        assert!(cache.load(vec![0, 1], &[]).is_ok());
+        assert!(cache.load(vec![0, 1], &Weights::new(Vec::new())).is_ok());
     }
 
     #[test]
@@ -355,6 +370,7 @@ mod tests {
         let edge = page_bytes();
         let mut weights = vec![0; edge + 8];
         (weights[edge - 4], weights[edge]) = (1, 2);
+        let weights = Weights::new(weights);
         let total = Pages::new(2);
         let part = |first, page| Part { first, pages: vec![page], total };
         let mut model = MappedPages::reserve(total).unwrap();

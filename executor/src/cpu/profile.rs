@@ -21,7 +21,7 @@ pub(super) fn measure(
     let weights = model.weights();
     let mut cache = WeightsCache::new(weights.pages()).map_err(|error| no_memory(&error))?;
     let begin = host.now();
-    let loaded = cache.load((0..weights.pages().get()).collect(), weights.bytes())?;
+    let loaded = cache.load((0..weights.pages().get()).collect(), weights)?;
     let load = host.now() - begin;
     let floats = loaded.floats().ok_or("weights that were loaded are not all there")?;
     let batches = model.batches().into_iter().map(|batch| {
@@ -34,7 +34,7 @@ pub(super) fn measure(
         name: model.name().to_owned(),
         input_size,
         output_size,
-        weights_size: u64::try_from(weights.bytes().len()).expect("a length fits 64 bits"),
+        weights_size: u64::try_from(weights.len()).expect("a length fits 64 bits"),
         pages: weights.pages(),
         load,
         batches,

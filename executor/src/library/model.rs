@@ -283,15 +283,15 @@ fn weights(folder: &Path, wanted: u64) -> Result<Weights, LibraryError> {
         return Ok(Weights::new(Vec::new()));
     }
     let path = inside(folder, WEIGHTS)?;
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
+    let weights = match fs::read(&path) {
+        Ok(bytes) => Weights::new(bytes),
         Err(source) => return Err(LibraryError::Io { path, source }),
     };
-    if u64::try_from(bytes.len()).ok() != Some(wanted) {
-        let reason = format!("is {wanted}, but the file has {} bytes", bytes.len());
+    if u64::try_from(weights.len()).ok() != Some(wanted) {
+        let reason = format!("is {wanted}, but the file has {} bytes", weights.len());
         return Err(LibraryError::Description { path, field: "weights_bytes", reason });
     }
-    Ok(Weights::new(bytes))
+    Ok(weights)
 }
 
 /// A text of a library; `None` if there is none, or it is not UTF-8.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use super::original;
 use crate::ModelSource;
-use crate::artifact::{Artifact, MANIFEST};
+use crate::artifact::{Artifact, HostCache, MANIFEST};
 #[cfg(feature = "compile")]
 use crate::compile::digits;
 use crate::library::{LibraryModel, OBJECT};
@@ -23,6 +23,7 @@ use crate::library::{LibraryModel, OBJECT};
 pub struct Catalogue {
     folders: Vec<PathBuf>,
     libraries: Option<PathBuf>,
+    copies: HostCache,
     emulated: bool,
     compiled: bool,
 }
@@ -30,8 +31,16 @@ pub struct Catalogue {
 impl Catalogue {
     /// A catalogue of these folders, each with one sub-folder per model; `emulated`: and of the
     /// built-in zoo.
-    pub const fn new(folders: Vec<PathBuf>, emulated: bool) -> Self {
-        Self { folders, libraries: None, emulated, compiled: false }
+    pub fn new(folders: Vec<PathBuf>, emulated: bool) -> Self {
+        Self { folders, libraries: None, copies: HostCache::default(), emulated, compiled: false }
+    }
+
+    /// The same catalogue with at most so many bytes of weights in host memory; what does not fit is read from
+    /// its file whenever it is loaded.
+    #[must_use]
+    pub fn with_host_copies(mut self, limit: u64) -> Self {
+        self.copies = HostCache::new(limit);
+        self
     }
 
     /// The same catalogue with the libraries in this folder, one sub-folder per model: code that is trusted as
@@ -58,7 +67,7 @@ impl Catalogue {
     pub fn resolve(&self, name: &str) -> Result<ModelSource, String> {
         let name = reduce(name)?;
         for folder in &self.folders {
-            if let Some(found) = open(&folder.join(name), name) {
+            if let Some(found) = open(&folder.join(name), name, &self.copies) {
                 return found;
             }
         }
@@ -128,9 +137,9 @@ fn reduce(asked: &str) -> Result<&str, String> {
 }
 
 /// The model in a folder, if there is one.
-fn open(folder: &Path, name: &str) -> Option<Result<ModelSource, String>> {
+fn open(folder: &Path, name: &str, copies: &HostCache) -> Option<Result<ModelSource, String>> {
     if folder.join(MANIFEST).is_file() {
-        let artifact = Artifact::read(folder).map_err(|error| error.to_string());
+        let artifact = Artifact::read_sharing(folder, copies).map_err(|error| error.to_string());
         return Some(artifact.map(|artifact| ModelSource::Artifact(Arc::new(artifact))));
     }
     let prefix = folder.join(ORIGINAL_PREFIX);

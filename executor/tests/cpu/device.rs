@@ -47,7 +47,7 @@ impl Driver {
         driver
     }
 
-    fn prepare(&mut self, model: ModelId) -> ModelProfile {
+    pub(crate) fn prepare(&mut self, model: ModelId) -> ModelProfile {
         self.prepare_source(model, &ModelSource::Artifact(Arc::new(digits::artifact())))
     }
 
@@ -66,6 +66,10 @@ impl Driver {
     fn wait(&mut self) -> Completion {
         self.woken.recv().expect("the device core lives");
         self.device.poll(Nanos::new(9)).expect("whoever is woken finds a completion")
+    }
+
+    pub(crate) fn forget(&mut self, model: ModelId) {
+        self.device.remove(model, 1);
     }
 
     pub(crate) fn load(&mut self, model: ModelId, page: u32) -> Completion {
@@ -96,11 +100,11 @@ fn images(count: usize, encoding: Encoding, encode: fn(&[u8]) -> Vec<u8>) -> Inp
     Inputs { body: Payload::new(inputs.concat()), sizes, encoding }
 }
 
-fn raw(count: usize) -> Inputs {
+pub(crate) fn raw(count: usize) -> Inputs {
     images(count, Encoding::Raw, <[u8]>::to_vec)
 }
 
-fn assert_right(completion: &Completion, count: usize) {
+pub(crate) fn assert_right(completion: &Completion, count: usize) {
     assert_eq!(completion.status, Status::OK);
     assert_eq!(completion.output.len(), count * digits::OUTPUT_BYTES);
     let outputs = completion.output.chunks_exact(digits::OUTPUT_BYTES);

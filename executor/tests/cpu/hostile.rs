@@ -13,6 +13,11 @@ use crate::memory::Bench;
 const PLAN: &str = "variants/cpu-fp32/plan.2.json";
 const WEIGHTS: &str = "variants/cpu-fp32/weights.bin";
 
+/// The files of `digits`.
+fn files() -> Files {
+    digits::artifact().to_files().expect("its weights are in memory")
+}
+
 /// Reads the files; if they are accepted, runs what they say.
 fn read_and_run(files: Files) -> Result<(), ArtifactError> {
     let artifact = Artifact::from_files(files)?;
@@ -47,7 +52,7 @@ fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
 
 #[test]
 fn no_single_damaged_field_is_dangerous() {
-    let files = digits::artifact().to_files();
+    let files = files();
     let max = u64::MAX;
     let values = [0, 1, 2, 3, 5, 64, 65, 100, 4096, 1 << 24, 1 << 34, 1 << 62, max - 63, max];
     let mut refused = 0;
@@ -71,7 +76,7 @@ fn no_single_damaged_field_is_dangerous() {
 
 #[test]
 fn a_missing_or_truncated_file_is_named() {
-    let files = digits::artifact().to_files();
+    let files = files();
     for file in files.keys() {
         let mut missing = files.clone();
         missing.remove(file);
@@ -86,7 +91,7 @@ fn a_missing_or_truncated_file_is_named() {
 
 #[test]
 fn damaged_weights_are_noticed_by_their_hash() {
-    let mut files = digits::artifact().to_files();
+    let mut files = files();
     files.get_mut(WEIGHTS).expect("weights")[1000] ^= 1;
     let error = read_and_run(files).expect_err("refused").to_string();
     assert!(error.contains(WEIGHTS) && error.contains("sha256"), "{error}");
@@ -95,7 +100,7 @@ fn damaged_weights_are_noticed_by_their_hash() {
 #[test]
 fn errors_name_the_field_and_what_is_allowed() {
     let refusal = |file: &str, path: &str, damage: Value| {
-        let mut files = digits::artifact().to_files();
+        let mut files = files();
         let mut document: Value = serde_json::from_slice(&files[file]).expect("valid");
         *document.pointer_mut(path).expect("a field") = damage;
         files.insert(file.to_owned(), serde_json::to_vec(&document).expect("a document"));
@@ -132,7 +137,7 @@ fn an_artifact_survives_the_disk() {
 
 #[test]
 fn compiling_twice_gives_the_same_bytes() {
-    assert_eq!(digits::artifact().to_files(), digits::artifact().to_files());
+    assert_eq!(files(), files());
 }
 
 #[test]
@@ -177,7 +182,7 @@ proptest! {
             onnx[index.index(end)] = byte;
         }
         if let Ok(artifact) = compile(&onnx, &[BatchSize::ONE]) {
-            let files = artifact.to_files();
+            let files = artifact.to_files().expect("its weights are in memory");
             prop_assert!(read_and_run(files).is_ok());
         }
     }

@@ -5,6 +5,7 @@ mod allocation;
 mod device;
 mod golden;
 mod hostile;
+mod hosting;
 mod library;
 mod memory;
 mod worker;

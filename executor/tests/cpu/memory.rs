@@ -24,7 +24,7 @@ impl Bench {
             // Whatever a plan does not write shows as NaN.
             output: vec![f32::NAN; sizes.output],
             workspace: vec![f32::NAN; sizes.workspace],
-            weights: floats(artifact.cpu().weights.bytes()),
+            weights: floats(&artifact.cpu().weights.bytes().expect("they are in memory")),
             kernels,
         }
     }
