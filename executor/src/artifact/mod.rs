@@ -24,10 +24,11 @@ mod written;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clockwork_wire::BatchSize;
+use sha2::{Digest as _, Sha256};
 
 pub use error::ArtifactError;
 pub use host::HostCache;
@@ -38,6 +39,7 @@ pub use kernel::{
 pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
 pub use plan::{CheckedStep, Extent, Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
 pub use weights::Weights;
+use weights::hexadecimal;
 
 /// The variant that the `cpu` device runs.
 pub const CPU_FP32: &str = "cpu-fp32";
@@ -47,7 +49,20 @@ pub const CPU_FP32: &str = "cpu-fp32";
 pub struct Artifact {
     manifest: Manifest,
     cpu: Variant,
+    folder: Folder,
 }
+
+/// Where an artifact was read from. Equal artifacts may lie in different places.
+#[derive(Clone, Debug, Default)]
+struct Folder(Option<PathBuf>);
+
+impl PartialEq for Folder {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Folder {}
 
 /// The compiled form for one target and precision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +111,8 @@ impl Artifact {
         let entry = manifest.variant(CPU_FP32)?;
         let path = folder.join(weights_path(CPU_FP32));
         let weights = copies.weights(&path, entry.weights_bytes, &entry.weights_sha256)?;
-        Self::assemble(manifest, weights, read)
+        let folder = Folder(Some(folder.to_owned()));
+        Ok(Self { folder, ..Self::assemble(manifest, weights, read)? })
     }
 
     /// Its files; the same artifact always has the same bytes.
@@ -144,6 +160,23 @@ impl Artifact {
         &self.cpu
     }
 
+    /// Where it was read from; `None` if it came from memory.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.0.as_deref()
+    }
+
+    /// SHA-256 of weights and plans, in hexadecimal: what runs takes the same time if that is the same.
+    ///
+    /// # Panics
+    /// Never: plans are plain data.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new_with_prefix(self.cpu.weights.hash());
+        for plan in &self.cpu.plans {
+            hash.update(serde_json::to_vec(plan.file()).expect("a plan is plain data"));
+        }
+        hexadecimal(&hash.finalize())
+    }
+
     fn assemble(
         manifest: Manifest,
         weights: Arc<Weights>,
@@ -157,7 +190,7 @@ impl Artifact {
             .map(|&batch| checked_plan(&mut file, batch, per_input, &weights).map(Arc::new))
             .collect::<Result<_, _>>()?;
         let cpu = Variant { weights, plans };
-        Ok(Self { manifest, cpu })
+        Ok(Self { manifest, cpu, folder: Folder::default() })
     }
 }
 

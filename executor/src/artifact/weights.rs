@@ -138,7 +138,7 @@ fn digest(file: &mut File) -> io::Result<(usize, String)> {
     }
 }
 
-fn hexadecimal(digest: &[u8]) -> String {
+pub(super) fn hexadecimal(digest: &[u8]) -> String {
     let mut text = String::with_capacity(2 * digest.len());
     for byte in digest {
         write!(text, "{byte:02x}").expect("writing to a string does not fail");

@@ -129,7 +129,8 @@ impl Device for CpuDevice {
     }
 
     /// Blocks until the device core has measured a model that it has not seen: some milliseconds
-    /// for a small one, after all that is under way.
+    /// for a small one, after all that is under way. What was measured before on this class of
+    /// devices is kept beside the model, and is not measured again.
     fn prepare(
         &mut self,
         first: ModelId,

@@ -16,7 +16,7 @@ use rtrb::{Consumer, Producer};
 
 use super::matrix::Kernels;
 use super::memory::{MappedPages, Part, Region, WeightsCache};
-use super::profile::measure;
+use super::profile::profile;
 use super::program::{Model, Program};
 use super::run::Memory;
 use crate::artifact::Weights;
@@ -73,6 +73,7 @@ pub(super) struct Job {
 /// The device core's own state.
 pub(super) struct Core {
     host: Host,
+    class: String,
     kernels: Kernels,
     cache: WeightsCache,
     io: Region,
@@ -86,6 +87,7 @@ impl Core {
         let bytes = |bytes: u64| usize::try_from(bytes).map_err(io::Error::other);
         Ok(Self {
             host,
+            class: spec.class.clone(),
             kernels: Kernels::detect(),
             cache: WeightsCache::new(spec.pages)?,
             io: Region::new(bytes(spec.io_pool)?)?,
@@ -121,7 +123,7 @@ impl Core {
     fn execute(&mut self, command: Command) -> Option<Completion> {
         match command {
             Command::Prepare { model, reply } => {
-                let measured = guarded(|| measure(&self.host, &self.kernels, &model));
+                let measured = guarded(|| profile(&self.host, &self.kernels, &self.class, &model));
                 // Nobody waits for the answer only when the device is being dropped.
                 let _ = reply.send(measured.unwrap_or_else(Err));
                 None

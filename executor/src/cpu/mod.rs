@@ -10,6 +10,7 @@ mod convolution;
 
 mod device;
 mod device_core;
+mod durations;
 mod kernels;
 mod matrix;
 mod memory;

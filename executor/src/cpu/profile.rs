@@ -1,23 +1,45 @@
-//! Measures how long a model takes on this machine.
+//! How long a model takes on this machine.
 
 use std::io;
 
 use clockwork_wire::{BatchProfile, ModelProfile, Span};
 
 use super::device_core::Host;
+use super::durations::{Durations, Shelf};
 use super::matrix::Kernels;
 use super::memory::{Region, WeightsCache};
 use super::program::{Model, Program};
 use super::run::Memory;
 
-/// What the model is on this machine; in words why it cannot be measured.
-///
-/// It is measured in memory of its own, so that nothing that is loaded has to leave.
-pub(super) fn measure(
+/// What the model is on this class of devices, as it was measured before or is now; in words why it cannot be
+/// measured.
+pub(super) fn profile(
     host: &Host,
     kernels: &Kernels,
+    class: &str,
     model: &Model,
 ) -> Result<ModelProfile, String> {
+    let shelf = model.artifact().and_then(|it| Shelf::of(it, class, &format!("{kernels:?}")));
+    let kept = shelf.as_ref().and_then(|shelf| shelf.read(&model.batches()));
+    let Durations { load, batches } = match kept {
+        Some(kept) => kept,
+        None => measure(host, kernels, model)
+            .inspect(|measured| shelf.iter().for_each(|shelf| shelf.keep(measured)))?,
+    };
+    let (input_size, output_size) = model.io_bytes();
+    Ok(ModelProfile {
+        name: model.name().to_owned(),
+        input_size,
+        output_size,
+        weights_size: u64::try_from(model.weights().len()).expect("a length fits 64 bits"),
+        pages: model.weights().pages(),
+        load,
+        batches,
+    })
+}
+
+/// It is measured in memory of its own, so that nothing that is loaded has to leave.
+fn measure(host: &Host, kernels: &Kernels, model: &Model) -> Result<Durations, String> {
     let weights = model.weights();
     let mut cache = WeightsCache::new(weights.pages()).map_err(|error| no_memory(&error))?;
     let begin = host.now();
@@ -28,17 +50,7 @@ pub(super) fn measure(
         let program = model.program(batch).expect("a model has what it says it has");
         Ok(BatchProfile { batch, exec: time(host, kernels, &program, floats)? })
     });
-    let batches = batches.collect::<Result<_, String>>()?;
-    let (input_size, output_size) = model.io_bytes();
-    Ok(ModelProfile {
-        name: model.name().to_owned(),
-        input_size,
-        output_size,
-        weights_size: u64::try_from(weights.len()).expect("a length fits 64 bits"),
-        pages: weights.pages(),
-        load,
-        batches,
-    })
+    Ok(Durations { load, batches: batches.collect::<Result<_, String>>()? })
 }
 
 /// How long a batch takes: the second longest of the runs, because an estimate must not be

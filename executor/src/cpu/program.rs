@@ -43,6 +43,14 @@ impl Model {
         }
     }
 
+    /// The compiled model, if it is one.
+    pub(super) fn artifact(&self) -> Option<&Artifact> {
+        match self {
+            Self::Artifact(artifact) => Some(artifact),
+            Self::Library(_) => None,
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Artifact(artifact) => &artifact.manifest().name,

@@ -8,6 +8,7 @@ use clockwork_executor::artifact::{Artifact, HostCache};
 use clockwork_executor::compile::digits;
 use clockwork_executor::zoo::Catalogue;
 use clockwork_wire::{ModelId, Status};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::device::{Driver, MODEL, assert_right, raw};
@@ -85,5 +86,25 @@ fn weights_that_were_changed_on_disk_are_refused_in_either_place() {
         let models = vec![folder.path().to_owned()];
         let error = Catalogue::new(models, false).with_host_copies(limit).resolve("one");
         assert!(error.unwrap_err().contains("sha256"));
+    }
+}
+
+#[test]
+fn a_model_that_was_measured_once_is_not_measured_again() {
+    let folder = folder();
+    let read = || Arc::new(Artifact::read(&folder.path().join("one")).expect("readable"));
+    let prepare = || Driver::new(2).prepare_source(MODEL, &ModelSource::Artifact(read()));
+    prepare();
+    let kept = folder.path().join("one/device/cpu/durations.json");
+    let text = fs::read(&kept).expect("what was measured is kept");
+    let mut other: Value = serde_json::from_slice(&text).unwrap();
+    // Another number shows that it is what is used.
+    other["exec_ns"][0][1] = json!(123_456);
+    let other = other.to_string();
+    fs::write(&kept, &other).unwrap();
+    assert_eq!(prepare().batches[0].exec.get(), 123_456);
+    for damaged in [other.replace("holds_for\":\"", "holds_for\":\"x"), "{".to_owned()] {
+        fs::write(&kept, damaged).unwrap();
+        assert_ne!(prepare().batches[0].exec.get(), 123_456, "it holds for something else");
     }
 }

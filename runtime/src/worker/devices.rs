@@ -1,5 +1,6 @@
 //! What a worker's devices are.
 
+use std::fs;
 use std::sync::Arc;
 
 use clockwork_config::{Config, ExecutorConfig};
@@ -30,7 +31,7 @@ pub fn emulated(config: &ExecutorConfig, count: u32) -> DeviceFactory {
 /// The processor as one device, with the memory that the configuration says. Call it before the
 /// worker's core starts, so that the device core's thread is placed beside it.
 pub fn cpu(config: &Config) -> DeviceFactory {
-    let spec = spec(&config.executor, CPU_CLASS);
+    let spec = spec(&config.executor, &cpu_class());
     // The core with the sockets takes the first; a thread begins where its maker is pinned.
     let cpu = if config.cores.pin { placement::allowed().get(1).copied() } else { None };
     Box::new(move |wake| {
@@ -55,4 +56,28 @@ fn spec(config: &ExecutorConfig, class: &str) -> DeviceSpec {
 
 /// Emulated devices answer from the built-in profiles, which were measured on this GPU.
 const EMULATED_CLASS: &str = "volta_v100";
-const CPU_CLASS: &str = "cpu";
+
+/// Processors of one model are one class.
+fn cpu_class() -> String {
+    let facts = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = facts.lines().find_map(|line| line.strip_prefix("model name"));
+    class_of(model.map_or("", |model| model.trim_start_matches([' ', '\t', ':'])))
+}
+
+/// `cpu`, and what a processor calls itself in lower case with hyphens.
+fn class_of(model: &str) -> String {
+    let words = model.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.fold("cpu".to_owned(), |class, word| format!("{class}-{}", word.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_named_after_its_processor_and_is_a_file_name() {
+        assert_eq!(class_of("AMD EPYC 9B14"), "cpu-amd-epyc-9b14");
+        assert_eq!(class_of("Intel(R) Xeon(R) @ 2.70GHz"), "cpu-intel-r-xeon-r-2-70ghz");
+        assert_eq!(class_of("../.."), "cpu");
+    }
+}
