@@ -20,7 +20,7 @@ impl Value<'_> {
             .begin("Conv", &[])
             .weight("weight", &dims, Data::trained(deviation))
             .set("dilations", integers(&[window.dilation; 2]))
-            .set("group", integer(groups));
+            .set("group", Attribute::Integer(int(groups)));
         if window.bias {
             node = node.weight("bias", &[channels], Data::trained(BIAS));
         }
@@ -85,6 +85,48 @@ impl Value<'_> {
     }
 }
 
+impl Value<'_> {
+    /// The average of each channel, in a row.
+    pub(crate) fn mean(self) -> Self {
+        let [channels, ..] = self.dims();
+        self.reduce("ReduceMean", &[2, 3], false, vec![channels])
+    }
+
+    /// The average of each channel, as an image of one place.
+    pub(crate) fn mean_image(self) -> Self {
+        let [channels, ..] = self.dims();
+        self.reduce("ReduceMean", &[2, 3], true, vec![channels, 1, 1])
+    }
+
+    /// The sum over the first dimension.
+    pub(crate) fn sum(self) -> Self {
+        let shape = self.shape();
+        let factor = float(shape[0]).sqrt();
+        let sum = self.begin("ReduceSum", &[]).integers("axes", &[1]);
+        sum.set("keepdims", flag(false)).ends(shape[1..].to_vec(), self.moments().scaled(factor))
+    }
+
+    fn reduce(self, operator: &'static str, axes: &[i64], keep: bool, shape: Vec<usize>) -> Self {
+        let [_, height, width] = self.dims();
+        let moments = self.moments().averaged(0.3 + 0.7 * ratio(1, height * width));
+        let node = self.begin(operator, &[]);
+        // What to reduce became an input when the operators got to version 18.
+        let node = match self.net.opset {
+            ..18 => node.set("axes", Attribute::Integers(axes.to_vec())),
+            _ => node.integers("axes", axes),
+        };
+        node.set("keepdims", flag(keep)).ends(shape, moments)
+    }
+
+    /// The value times a trained factor per channel.
+    pub(crate) fn gain(self) -> Self {
+        let [channels, ..] = self.dims();
+        let data = Data::Random { centre: 0.5, spread: 0.25, role: Role::Trained };
+        let node = self.begin("Mul", &[]).weight("factor", &[channels, 1, 1], data);
+        node.ends(self.shape(), self.moments().scaled(0.5))
+    }
+}
+
 impl super::Pending<'_> {
     fn slides(self, window: &Window) -> Self {
         self.set("kernel_shape", integers(&window.size))
@@ -97,15 +139,14 @@ fn flag(value: bool) -> Attribute {
     Attribute::Integer(i64::from(value))
 }
 
-fn integer(value: usize) -> Attribute {
-    Attribute::Integer(i64::try_from(value).expect("a dimension fits 63 bits"))
+fn integers(values: &[usize]) -> Attribute {
+    Attribute::Integers(values.iter().map(|&value| int(value)).collect())
 }
 
-pub(super) fn integers(values: &[usize]) -> Attribute {
-    let values =
-        values.iter().map(|&value| i64::try_from(value).expect("a dimension fits 63 bits"));
-    Attribute::Integers(values.collect())
+/// A dimension as ONNX has it.
+pub(crate) fn int(dim: usize) -> i64 {
+    i64::try_from(dim).expect("a dimension fits 63 bits")
 }
 
 /// The standard deviation of biases.
-const BIAS: f64 = 0.1;
+pub(super) const BIAS: f64 = 0.1;

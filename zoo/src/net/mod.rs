@@ -1,6 +1,7 @@
 //! A network under construction: nodes, weights, and what is known of every value.
 
 mod activate;
+mod attend;
 mod layer;
 mod moments;
 mod shape;
@@ -11,9 +12,11 @@ mod window;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+pub(crate) use activate::Activation;
+pub(crate) use layer::int;
 pub(crate) use value::Value;
 pub(crate) use weight::{Data, Weight};
-pub(crate) use window::{Window, k};
+pub(crate) use window::{Window, k, rect};
 
 use moments::Moments;
 
@@ -127,9 +130,20 @@ impl<'n> Pending<'n> {
         self.weight(part, &[values.len()], Data::Integers(values.to_vec()))
     }
 
+    /// A single integer that is the node's next input.
+    fn integer(self, part: &str, value: i64) -> Self {
+        self.weight(part, &[], Data::Integers(vec![value]))
+    }
+
     /// A single number that is the node's next input.
-    fn scalar(self, part: &str, value: f32) -> Self {
-        self.weight(part, &[], Data::Floats(vec![value]))
+    fn scalar(self, part: &str, value: f64) -> Self {
+        self.weight(part, &[], Data::Number(value))
+    }
+
+    /// A value that is the node's next input.
+    fn value(mut self, value: Value<'n>) -> Self {
+        self.node.inputs.push(value.name());
+        self
     }
 
     fn set(mut self, name: &'static str, value: Attribute) -> Self {

@@ -43,6 +43,11 @@ impl Moments {
         Self::of(self.mean * other.mean, self.power() * other.power())
     }
 
+    /// Multiplied by a constant.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        Self { mean: self.mean * factor, variance: self.variance * factor * factor }
+    }
+
     /// The greatest of a few neighbours, which are alike: it lies above the mean and varies less.
     pub(crate) fn greatest(self) -> Self {
         Self { mean: self.mean + 0.9 * self.variance.sqrt(), variance: 0.6 * self.variance }

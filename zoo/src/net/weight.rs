@@ -18,8 +18,8 @@ pub(crate) struct Weight {
 pub(crate) enum Data {
     /// f32 numbers, evenly distributed within `spread` of `centre`.
     Random { centre: f64, spread: f64, role: Role },
-    /// These f32 numbers.
-    Floats(Vec<f32>),
+    /// This f32 number.
+    Number(f64),
     /// These i64 numbers: a shape, axes, indices.
     Integers(Vec<i64>),
 }
@@ -52,7 +52,7 @@ impl Data {
                 let random = Uniform::new(rounded(*centre), rounded(*spread), stream);
                 random.write(elements, out)
             }
-            Self::Floats(values) => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
+            Self::Number(value) => out.write_all(&single(*value).to_le_bytes()),
             Self::Integers(values) => {
                 values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes()))
             }
@@ -67,7 +67,7 @@ impl Weight {
 
     pub(crate) fn bytes(&self) -> usize {
         let size = match self.data {
-            Data::Random { .. } | Data::Floats(_) => size_of::<f32>(),
+            Data::Random { .. } | Data::Number(_) => size_of::<f32>(),
             Data::Integers(_) => size_of::<i64>(),
         };
         self.elements() * size
@@ -126,9 +126,18 @@ const BLOCK: usize = 4_096;
 
 /// A number of 9 binary digits: whatever the last digit of a logarithm is on another machine, the
 /// file is the same.
-#[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "it is rounded anyway")]
 fn rounded(value: f64) -> f32 {
-    f32::from_bits(((value as f32).to_bits() + 0x4000) & 0xffff_8000)
+    f32::from_bits((single(value).to_bits() + 0x4000) & 0xffff_8000)
+}
+
+/// The nearest number of single precision.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::as_conversions,
+    reason = "to round is the point"
+)]
+fn single(value: f64) -> f32 {
+    value as f32
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) fn k(side: usize) -> Window {
 }
 
 /// A window of this height and width that keeps an image's size.
-fn rect(height: usize, width: usize) -> Window {
+pub(crate) fn rect(height: usize, width: usize) -> Window {
     let (y, x) = ((height - 1) / 2, (width - 1) / 2);
     Window {
         size: [height, width],

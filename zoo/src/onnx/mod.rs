@@ -5,7 +5,7 @@ mod proto;
 
 use std::io::{self, Write};
 
-use crate::net::{Attribute, Data, Graph, Node, Weight};
+use crate::net::{Attribute, Data, Graph, Node, Weight, int};
 use proto::Message;
 
 /// A file that can be written.
@@ -61,7 +61,7 @@ impl<'g> File<'g> {
 /// A tensor up to its data.
 fn head(weight: &Weight) -> Message {
     let kind = match weight.data {
-        Data::Random { .. } | Data::Floats(_) => FLOAT,
+        Data::Random { .. } | Data::Number(_) => FLOAT,
         Data::Integers(_) => INT64,
     };
     let dims =
@@ -97,10 +97,6 @@ fn value(name: &str, shape: &[usize]) -> Message {
     let shape = dims.fold(Message::default().message(1, &batch), |m, dim| m.message(1, &dim));
     let tensor = Message::default().integer(1, FLOAT).message(2, &shape);
     Message::default().string(1, name).message(2, &Message::default().message(1, &tensor))
-}
-
-fn int(dim: usize) -> i64 {
-    i64::try_from(dim).expect("a dimension fits 63 bits")
 }
 
 /// `TensorProto.DataType.FLOAT`.
