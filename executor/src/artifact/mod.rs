@@ -18,6 +18,7 @@ mod host;
 mod kernel;
 mod manifest;
 mod plan;
+mod step;
 mod weights;
 mod written;
 
@@ -33,11 +34,12 @@ use sha2::{Digest as _, Sha256};
 pub use error::ArtifactError;
 pub use host::HostCache;
 pub use kernel::{
-    Activation, Convolution, Elementwise, Kernel, LANES, Lengths, Linear, Pool, Reduction, Rows,
-    Sliding,
+    Activation, Area, BLOCK, Convolution, Depthwise, Kernel, Lengths, Linear, Map, PANEL, Pair,
+    Pool, READS, Reduction, Rows, Sliding, Transfer, panels,
 };
 pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
-pub use plan::{CheckedStep, Extent, Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
+pub use plan::{Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
+pub use step::{CheckedStep, Extent};
 pub use weights::Weights;
 use weights::hexadecimal;
 
@@ -45,7 +47,7 @@ use weights::hexadecimal;
 pub const CPU_FP32: &str = "cpu-fp32";
 
 /// A compiled model whose parts have all been checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Artifact {
     manifest: Manifest,
     cpu: Variant,
@@ -65,7 +67,7 @@ impl PartialEq for Folder {
 impl Eq for Folder {}
 
 /// The compiled form for one target and precision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// The weights, shared by all plans.
     pub weights: Arc<Weights>,

@@ -3,16 +3,15 @@
 //! A [`PlanFile`] is what is stored; a [`Plan`] is what may run. The only way from one to the other
 //! checks every shape, offset and overlap, so that whoever runs a plan can trust it.
 
-use std::ops::Range;
-
 use clockwork_wire::BatchSize;
 use serde::{Deserialize, Serialize};
 
+use super::step::CheckedStep;
 use super::written::Written;
-use super::{ArtifactError, Kernel, Lengths};
+use super::{Area, ArtifactError, Kernel};
 
 /// A plan as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
     /// The batch size.
@@ -24,7 +23,7 @@ pub struct PlanFile {
 }
 
 /// One kernel and where its tensors lie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// The node of the model that it computes; for people.
@@ -46,7 +45,8 @@ pub struct Step {
 pub struct Place {
     /// In which memory.
     pub space: Space,
-    /// Bytes from that memory's begin; a multiple of [`TENSOR_ALIGNMENT`].
+    /// Bytes from that memory's begin; a multiple of [`TENSOR_ALIGNMENT`], or of an element for a
+    /// tensor that is a slice of a wider one.
     pub offset: usize,
 }
 
@@ -82,34 +82,12 @@ pub struct Sizes {
 
 /// A plan that has been checked: every tensor lies inside its memory, no step writes what it reads,
 /// and what a step reads has been written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     batch: BatchSize,
     sizes: Sizes,
     steps: Vec<CheckedStep>,
     file: PlanFile,
-}
-
-/// A step whose tensors are known to lie inside their memories.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckedStep {
-    /// What is done.
-    pub kernel: Kernel,
-    /// The tensors that it reads; an empty one stands for none.
-    pub reads: [Extent; 3],
-    /// Its scratch area in the workspace.
-    pub scratch: Range<usize>,
-    /// The tensor that it writes.
-    pub write: Extent,
-}
-
-/// A tensor in a memory, in elements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// In which memory.
-    pub space: Space,
-    /// Which elements.
-    pub range: Range<usize>,
 }
 
 impl Plan {
@@ -134,7 +112,7 @@ impl Plan {
             weights,
         };
         let mut steps = Vec::with_capacity(file.steps.len());
-        let mut written = Written::default();
+        let mut written = [Written::default(), Written::default()];
         for (index, step) in file.steps.iter().enumerate() {
             let checked = CheckedStep::check(step, &sizes)
                 .and_then(|checked| checked.follow(&mut written).map(|()| checked))
@@ -144,8 +122,9 @@ impl Plan {
                 })?;
             steps.push(checked);
         }
-        if !steps.last().is_some_and(|step| step.writes_all_of(Space::Output, sizes.output)) {
-            let reason = "the last step must write the whole output";
+        let whole = Area { rows: 1, width: sizes.output, pitch: sizes.output };
+        if !written[1].covers(0, &whole) {
+            let reason = "the steps must write the whole output";
             return Err(ArtifactError::invalid(path, "steps", reason));
         }
         Ok(Self { batch, sizes, steps, file })
@@ -174,126 +153,5 @@ impl Plan {
     /// The plan as it is stored.
     pub fn file(&self) -> &PlanFile {
         &self.file
-    }
-}
-
-/// What is wrong with a step.
-struct Fault {
-    field: String,
-    reason: String,
-}
-
-impl Fault {
-    fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
-    }
-}
-
-impl CheckedStep {
-    fn check(step: &Step, sizes: &Sizes) -> Result<Self, Fault> {
-        let lengths = step.run.lengths().ok_or_else(|| {
-            Fault::new("run", "shapes contradict each other, are zero or exceed any memory")
-        })?;
-        let write = Extent::check("write", step.write, lengths.write, sizes)?;
-        if !matches!(write.space, Space::Output | Space::Workspace) {
-            return Err(Fault::new("write.space", "only output and workspace are written"));
-        }
-        let reads = check_reads(step, &lengths, sizes)?;
-        let scratch = check_scratch(step, lengths.scratch, sizes)?;
-        let checked = Self { kernel: step.run.clone(), reads, scratch, write };
-        checked.check_overlap()?;
-        Ok(checked)
-    }
-
-    /// What a step reads of the workspace, a step before has written: nothing is ever seen of
-    /// another inference, perhaps of another model.
-    fn follow(&self, written: &mut Written) -> Result<(), Fault> {
-        for (index, read) in self.reads.iter().enumerate() {
-            if read.space == Space::Workspace && !written.covers(&read.range) {
-                let reason = "no step before has written all of it";
-                return Err(Fault::new(format!("reads[{index}]"), reason));
-            }
-        }
-        if self.write.space == Space::Workspace {
-            written.add(self.write.range.clone());
-        }
-        Ok(())
-    }
-
-    /// A kernel may assume that what it writes is nothing that it reads.
-    fn check_overlap(&self) -> Result<(), Fault> {
-        let scratch = Extent { space: Space::Workspace, range: self.scratch.clone() };
-        if self.write.overlaps(&scratch) {
-            return Err(Fault::new("scratch", "overlaps what the step writes"));
-        }
-        for (index, read) in self.reads.iter().enumerate() {
-            if read.overlaps(&self.write) || read.overlaps(&scratch) {
-                let reason = "overlaps what the step writes or its scratch area";
-                return Err(Fault::new(format!("reads[{index}]"), reason));
-            }
-        }
-        Ok(())
-    }
-
-    fn writes_all_of(&self, space: Space, len: usize) -> bool {
-        self.write == Extent { space, range: 0..len }
-    }
-}
-
-fn check_reads(step: &Step, lengths: &Lengths, sizes: &Sizes) -> Result<[Extent; 3], Fault> {
-    let wanted = lengths.reads.iter().flatten().count();
-    if step.reads.len() != wanted {
-        let reason = format!("{} tensors; this kernel reads {wanted}", step.reads.len());
-        return Err(Fault::new("reads", reason));
-    }
-    let mut reads = [Extent::NONE; 3];
-    for (index, (place, len)) in step.reads.iter().zip(lengths.reads.iter().flatten()).enumerate() {
-        if place.space == Space::Output {
-            return Err(Fault::new(format!("reads[{index}].space"), "the output is only written"));
-        }
-        reads[index] = Extent::check(&format!("reads[{index}]"), *place, *len, sizes)?;
-    }
-    Ok(reads)
-}
-
-fn check_scratch(step: &Step, len: usize, sizes: &Sizes) -> Result<Range<usize>, Fault> {
-    match (step.scratch, len) {
-        (None, 0) => Ok(0..0),
-        (None, _) => Err(Fault::new("scratch", "missing; this kernel needs one")),
-        (Some(offset), len) => {
-            let place = Place { space: Space::Workspace, offset };
-            Extent::check("scratch", place, len, sizes).map(|extent| extent.range)
-        }
-    }
-}
-
-impl Extent {
-    const NONE: Self = Self { space: Space::Weights, range: 0..0 };
-
-    fn check(field: &str, place: Place, len: usize, sizes: &Sizes) -> Result<Self, Fault> {
-        if !place.offset.is_multiple_of(TENSOR_ALIGNMENT) {
-            let reason = format!("{} is not a multiple of {TENSOR_ALIGNMENT}", place.offset);
-            return Err(Fault::new(format!("{field}.offset"), reason));
-        }
-        let begin = place.offset / size_of::<f32>();
-        let size = match place.space {
-            Space::Input => sizes.input,
-            Space::Output => sizes.output,
-            Space::Workspace => sizes.workspace,
-            Space::Weights => sizes.weights,
-        };
-        match begin.checked_add(len) {
-            Some(end) if end <= size => Ok(Self { space: place.space, range: begin..end }),
-            _ => Err(Fault::new(
-                format!("{field}.offset"),
-                format!("{len} elements at element {begin} exceed the memory's {size}"),
-            )),
-        }
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        self.space == other.space
-            && self.range.start < other.range.end
-            && other.range.start < self.range.end
     }
 }

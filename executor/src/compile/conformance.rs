@@ -117,10 +117,10 @@ impl Model {
         error.to_string()
     }
 
-    /// How many kernels it takes.
+    /// How many kernels it takes, besides those that only move data.
     fn steps(&self) -> usize {
         let artifact = compile(&self.bytes(), &[BatchSize::ONE]).unwrap();
-        artifact.cpu().plans[0].steps().len()
+        artifact.cpu().plans[0].steps().iter().filter(|step| !step.kernel.moves()).count()
     }
 }
 

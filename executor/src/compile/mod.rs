@@ -4,8 +4,8 @@
 //! 1. `import` reads the file into a checked, device-independent graph (what an operator means is in
 //!    `operator`);
 //! 2. `fuse` makes one operation of what one kernel can do;
-//! 3. `pack` lays the weights out for the target, once for all batch sizes;
-//! 4. `lower` makes a plan per batch size: shapes (`shape`), kernels, places (`workspace`).
+//! 3. `lower` makes a plan per batch size: shapes (`shape`), layouts, kernels, places;
+//! 4. `weights` lays the weights out for the target's kernels, once for all batch sizes.
 //!
 //! The same file always gives the same bytes. What cannot be compiled is an error that names node,
 //! operator and what is supported.
@@ -46,10 +46,9 @@ mod import;
 mod lower;
 mod onnx;
 mod operator;
-mod pack;
 mod shape;
 mod view;
-mod workspace;
+mod weights;
 
 #[cfg(test)]
 mod conformance;
@@ -67,6 +66,7 @@ use crate::artifact::{
     plan_path, weights_path,
 };
 use graph::Graph;
+use weights::Packed;
 
 /// Compiles an ONNX model for these batch sizes, which must rise from 1.
 ///
@@ -79,10 +79,10 @@ pub fn compile(onnx: &[u8], batches: &[BatchSize]) -> Result<Artifact, CompileEr
     }
     let mut graph = import::import(onnx)?;
     fuse::fuse(&mut graph);
-    let packed = pack::pack(&graph);
+    let mut packed = Packed::default();
     let mut files = Files::new();
     for &size in &sizes {
-        let plan = lower::lower(&graph, &packed.nodes, size)?;
+        let plan = lower::lower(&graph, &mut packed, size)?;
         files.insert(plan_path(CPU_FP32, size), to_json(&plan));
     }
     let manifest = manifest(&graph, sizes, &packed.bytes)?;

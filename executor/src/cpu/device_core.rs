@@ -14,7 +14,7 @@ use clockwork_wire::{
 };
 use rtrb::{Consumer, Producer};
 
-use super::matrix::Kernels;
+use super::isa::Kernels;
 use super::memory::{MappedPages, Part, Region, WeightsCache};
 use super::profile::profile;
 use super::program::{Model, Program};
@@ -123,7 +123,7 @@ impl Core {
     fn execute(&mut self, command: Command) -> Option<Completion> {
         match command {
             Command::Prepare { model, reply } => {
-                let measured = guarded(|| profile(&self.host, &self.kernels, &self.class, &model));
+                let measured = guarded(|| profile(&self.host, self.kernels, &self.class, &model));
                 // Nobody waits for the answer only when the device is being dropped.
                 let _ = reply.send(measured.unwrap_or_else(Err));
                 None
@@ -193,7 +193,7 @@ impl Core {
         }
         let copied = self.host.now();
         let memory = Memory { input, output, workspace, weights };
-        if guarded(|| job.program.run(&self.kernels, memory)).flatten().is_err() {
+        if guarded(|| job.program.run(self.kernels, memory)).flatten().is_err() {
             return completion(job.id, Status::RUNTIME_ERROR);
         }
         let executed = self.host.now();

@@ -2,17 +2,31 @@
 //! compiled (`program`), in memory that is owned from start to end.
 //!
 //! [`CpuDevice`] is the [`Device`](crate::Device); behind it a thread owns the memory (`memory`),
-//! and does what it is told (`device_core`). [`run`] executes a plan: every step is one kernel, and matrix
-//! products are the `gemm` crate's microkernels (`matrix`). Nothing is allocated per inference and
-//! nothing is decided but what the plan says.
+//! and does what it is told (`device_core`). [`run`] executes a plan: every step is one kernel.
+//! Nothing is allocated per inference and nothing is decided but what the plan says.
+//!
+//! Images lie channels last. Convolutions and fully connected layers are one kind of matrix product
+//! (`product`): panels of weights, whose columns are the lanes of vector registers, times the inputs
+//! of pixels, which are found through tables of pointers and broadcast. One microkernel (`tile`) is
+//! written once and compiled for every instruction set (`lanes`, `isa`); on AVX-512 it is as fast as
+//! the `gemm` crate's, which cannot follow a window over an image.
 
+mod activation;
 mod convolution;
+mod depthwise;
+mod linear;
+mod movement;
+mod pointwise;
+mod pool;
+mod product;
+
+mod isa;
+mod lanes;
+mod tile;
 
 mod device;
 mod device_core;
 mod durations;
-mod kernels;
-mod matrix;
 mod memory;
 mod profile;
 mod program;
@@ -20,5 +34,5 @@ mod run;
 
 pub use device::CpuDevice;
 pub use device_core::Host;
-pub use matrix::Kernels;
-pub use run::{Memory, run};
+pub use isa::Kernels;
+pub use run::{Memory, run, run_observed};

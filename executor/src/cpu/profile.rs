@@ -6,7 +6,7 @@ use clockwork_wire::{BatchProfile, ModelProfile, Span};
 
 use super::device_core::Host;
 use super::durations::{Durations, Shelf};
-use super::matrix::Kernels;
+use super::isa::Kernels;
 use super::memory::{Region, WeightsCache};
 use super::program::{Model, Program};
 use super::run::Memory;
@@ -15,7 +15,7 @@ use super::run::Memory;
 /// measured.
 pub(super) fn profile(
     host: &Host,
-    kernels: &Kernels,
+    kernels: Kernels,
     class: &str,
     model: &Model,
 ) -> Result<ModelProfile, String> {
@@ -39,7 +39,7 @@ pub(super) fn profile(
 }
 
 /// It is measured in memory of its own, so that nothing that is loaded has to leave.
-fn measure(host: &Host, kernels: &Kernels, model: &Model) -> Result<Durations, String> {
+fn measure(host: &Host, kernels: Kernels, model: &Model) -> Result<Durations, String> {
     let weights = model.weights();
     let mut cache = WeightsCache::new(weights.pages()).map_err(|error| no_memory(&error))?;
     let begin = host.now();
@@ -55,12 +55,7 @@ fn measure(host: &Host, kernels: &Kernels, model: &Model) -> Result<Durations, S
 
 /// How long a batch takes: the second longest of the runs, because an estimate must not be
 /// optimistic, but one interruption by somebody else's work is no property of the model.
-fn time(
-    host: &Host,
-    kernels: &Kernels,
-    program: &Program,
-    weights: &[f32],
-) -> Result<Span, String> {
+fn time(host: &Host, kernels: Kernels, program: &Program, weights: &[f32]) -> Result<Span, String> {
     let sizes = program.sizes();
     let region = |elements: usize| {
         Region::new(elements * size_of::<f32>()).map_err(|error| no_memory(&error))

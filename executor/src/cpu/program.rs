@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clockwork_wire::BatchSize;
 
-use super::matrix::Kernels;
+use super::isa::Kernels;
 use super::run::{Memory, run};
 use crate::ModelSource;
 use crate::artifact::{Artifact, Plan, Sizes, Weights};
@@ -115,10 +115,10 @@ impl Program {
     }
 
     /// Runs it; in words why that failed.
-    pub(super) fn run(&self, kernels: &Kernels, memory: Memory<'_>) -> Result<(), String> {
+    pub(super) fn run(&self, kernels: Kernels, memory: Memory<'_>) -> Result<(), String> {
         match self {
             Self::Plan(plan) => {
-                run(kernels, plan, memory);
+                run(&kernels, plan, memory);
                 Ok(())
             }
             Self::Library(library, batch) => library.run(*batch, memory),

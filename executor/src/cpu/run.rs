@@ -3,9 +3,13 @@
 use std::ops::Range;
 
 use super::convolution::convolve;
-use super::kernels::{Operands, activate, add, copy, pool, softmax};
-use super::matrix::{Kernels, Product};
-use crate::artifact::{Activation, CheckedStep, Extent, Kernel, Linear, Plan, Space};
+use super::depthwise::depthwise;
+use super::isa::Kernels;
+use super::linear::multiply;
+use super::movement::{to_pixels, to_planes};
+use super::pointwise::{add, map, softmax};
+use super::pool::pool;
+use crate::artifact::{CheckedStep, Extent, Kernel, Plan, READS, Space};
 
 /// The memory of one inference.
 #[derive(Debug)]
@@ -20,47 +24,57 @@ pub struct Memory<'a> {
     pub weights: &'a [f32],
 }
 
+/// The tensors of one step. The plan's check has made sure that lengths and shapes agree.
+pub(super) struct Operands<'a> {
+    /// What it reads; an empty slice stands for none.
+    pub(super) reads: [&'a [f32]; READS],
+    /// Its scratch area.
+    pub(super) scratch: &'a mut [f32],
+    /// What it writes. Elements between the rows of a tensor belong to somebody else.
+    pub(super) write: &'a mut [f32],
+}
+
 /// Executes a plan.
 ///
 /// # Panics
 /// If a memory is smaller than [`Plan::sizes`] says.
 pub fn run(kernels: &Kernels, plan: &Plan, memory: Memory<'_>) {
+    run_observed(kernels, plan, memory, |_| ());
+}
+
+/// Executes a plan and says after each step which one it was: where the time goes, and what a step
+/// has written, can be seen from outside.
+///
+/// # Panics
+/// If a memory is smaller than [`Plan::sizes`] says.
+pub fn run_observed(
+    kernels: &Kernels,
+    plan: &Plan,
+    memory: Memory<'_>,
+    mut done: impl FnMut(usize),
+) {
     let sizes = plan.sizes();
     let Memory { input, output, workspace, weights } = memory;
     let spaces = Spaces { input: &input[..sizes.input], weights: &weights[..sizes.weights] };
     let (output, workspace) = (&mut output[..sizes.output], &mut workspace[..sizes.workspace]);
-    for step in plan.steps() {
-        execute(kernels, &step.kernel, spaces.operands(step, output, workspace));
+    for (index, step) in plan.steps().iter().enumerate() {
+        execute(*kernels, &step.kernel, spaces.operands(step, output, workspace));
+        done(index);
     }
 }
 
-fn execute(kernels: &Kernels, kernel: &Kernel, operands: Operands<'_>) {
+fn execute(kernels: Kernels, kernel: &Kernel, operands: Operands<'_>) {
     match kernel {
-        Kernel::Convolution(convolution) => convolve(kernels, convolution, operands),
-        Kernel::Linear(linear) => multiply(kernels, linear, operands),
-        Kernel::Pool(shape) => pool(shape, operands),
-        Kernel::Add(shape) => add(shape.activation, operands),
-        Kernel::Relu(_) => copy(Activation::Relu, operands),
+        Kernel::Convolution(shape) => convolve(kernels, shape, operands),
+        Kernel::Depthwise(shape) => depthwise(kernels, shape, operands),
+        Kernel::Linear(shape) => multiply(kernels, shape, operands),
+        Kernel::Pool(shape) => pool(kernels, shape, operands),
+        Kernel::Add(shape) => add(shape, operands),
+        Kernel::Map(shape) => map(shape, operands),
         Kernel::Softmax(rows) => softmax(rows, operands),
-        Kernel::Copy(shape) => copy(shape.activation, operands),
+        Kernel::ToPixels(transfer) => to_pixels(transfer, operands),
+        Kernel::ToPlanes(transfer) => to_planes(transfer, operands),
     }
-}
-
-fn multiply(kernels: &Kernels, linear: &Linear, operands: Operands<'_>) {
-    let Operands { reads: [input, weights, bias], write, .. } = operands;
-    for row in write.chunks_exact_mut(linear.columns) {
-        row.copy_from_slice(bias);
-    }
-    kernels.multiply(Product {
-        rows: linear.rows,
-        depth: linear.inner,
-        columns: linear.columns,
-        left: input,
-        right: weights,
-        right_stride: linear.stride(),
-        output: write,
-    });
-    activate(linear.activation, write);
 }
 
 /// The memories that are only read.

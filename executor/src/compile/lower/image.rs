@@ -1,0 +1,110 @@
+//! Operations on images: convolutions and pools.
+
+use super::super::graph::{Convolution as Filters, Frame, Node};
+use super::super::{shape, weights};
+use super::layout::Lowering;
+use crate::artifact::{BLOCK, Convolution, Depthwise, Kernel, Pool, Reduction, Sliding};
+
+impl Lowering<'_> {
+    pub(super) fn convolution(
+        &mut self,
+        index: usize,
+        node: &Node,
+        filters: &Filters,
+    ) -> Result<(), String> {
+        let [_, _, high, wide] = self.dimensions(node.inputs[0])?;
+        let window = shape::slide(&filters.frame, [high, wide]);
+        if filters.channels_per_group == 1 && filters.bias.len() == filters.groups {
+            return self.depthwise(index, node, filters, window);
+        }
+        let input = self.image(node.inputs[0])?;
+        let output = self.new_image(node.output)?;
+        let groups = merged(filters);
+        let kernel = Kernel::Convolution(Convolution {
+            images: input.images,
+            channels_in: input.channels,
+            channels_out: output.channels,
+            groups,
+            pitch_in: input.pitch,
+            pitch_out: output.pitch,
+            residual: None,
+            window,
+            activation: filters.activation,
+        });
+        let packed = self.constant((index, "filters"), || weights::filters(filters, groups));
+        let bias = self.constant((index, "bias"), || weights::biases(&filters.bias, groups));
+        self.step(node, kernel, vec![input.tensor.into(), packed, bias], output.tensor)
+    }
+
+    fn depthwise(
+        &mut self,
+        index: usize,
+        node: &Node,
+        filters: &Filters,
+        window: Sliding,
+    ) -> Result<(), String> {
+        let input = self.image(node.inputs[0])?;
+        let output = self.new_image(node.output)?;
+        let kernel = Kernel::Depthwise(Depthwise {
+            images: input.images,
+            channels: input.channels,
+            pitch_in: input.pitch,
+            pitch_out: output.pitch,
+            window,
+            activation: filters.activation,
+        });
+        let packed = self.constant((index, "filters"), || weights::depthwise(filters));
+        let bias = self.constant((index, "bias"), || filters.bias.clone());
+        self.step(node, kernel, vec![input.tensor.into(), packed, bias], output.tensor)
+    }
+
+    /// Pooling by windows, or of whole images.
+    pub(super) fn pool(
+        &mut self,
+        node: &Node,
+        frame: Option<&Frame>,
+        reduction: Reduction,
+    ) -> Result<(), String> {
+        let [_, _, high, wide] = self.dimensions(node.inputs[0])?;
+        let image = [high, wide];
+        let window = frame.map_or_else(|| whole(image), |frame| shape::slide(frame, image));
+        let input = self.image(node.inputs[0])?;
+        let output = self.new_image(node.output)?;
+        let kernel = Kernel::Pool(Pool {
+            images: input.images,
+            channels: input.channels,
+            pitch_in: input.pitch,
+            pitch_out: output.pitch,
+            window,
+            reduction,
+        });
+        self.step(node, kernel, vec![input.tensor.into()], output.tensor)
+    }
+
+    pub(super) fn global_average(&mut self, node: &Node) -> Result<(), String> {
+        self.pool(node, None, Reduction::Average)
+    }
+}
+
+/// Into how many groups a convolution is cut: small groups are merged until one fills a block of
+/// columns, with zeros where they see nothing of each other.
+fn merged(filters: &Filters) -> usize {
+    let columns = filters.bias.len() / filters.groups;
+    let mut groups = filters.groups;
+    while groups.is_multiple_of(2) && filters.groups / groups * columns < BLOCK {
+        groups /= 2;
+    }
+    groups
+}
+
+/// A window that covers the whole image.
+fn whole(image: [usize; 2]) -> Sliding {
+    Sliding {
+        input: image,
+        kernel: image,
+        stride: [1; 2],
+        dilation: [1; 2],
+        begin: [0; 2],
+        end: [0; 2],
+    }
+}

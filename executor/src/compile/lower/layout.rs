@@ -1,0 +1,251 @@
+//! In which layout each value lies, and the steps that bring it into another.
+
+use super::super::graph::{Node, Value};
+use super::super::weights::{Key, Packed};
+use super::place::{Draft, Operand};
+use crate::artifact::{Activation, Kernel, Map, Place, Space, Transfer};
+
+/// A plan under construction.
+pub(super) struct Lowering<'a> {
+    /// The shape of every value, in the model's order of dimensions.
+    shapes: Vec<Vec<usize>>,
+    batch: usize,
+    weights: &'a mut Packed,
+    values: Vec<Held>,
+    /// Elements of each buffer of the workspace.
+    pub(super) buffers: Vec<usize>,
+    /// Steps that bring inputs in.
+    pub(super) entering: Vec<Draft>,
+    /// All other steps.
+    pub(super) steps: Vec<Draft>,
+}
+
+/// Where a value lies, in each layout in which it has been asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    plain: Option<Tensor>,
+    image: Option<Image>,
+    outside: Option<Outside>,
+}
+
+/// A tensor in the workspace: elements from the begin of a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tensor {
+    pub(super) buffer: usize,
+    pub(super) offset: usize,
+}
+
+/// A tensor that lies channels last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Image {
+    pub(super) tensor: Tensor,
+    pub(super) images: usize,
+    pub(super) channels: usize,
+    /// Pixels of an image.
+    pub(super) pixels: usize,
+    /// Elements from one pixel to the next.
+    pub(super) pitch: usize,
+}
+
+/// A tensor in io memory.
+#[derive(Clone, Copy, Debug)]
+struct Outside {
+    /// In elements, for the first request of the batch.
+    offset: usize,
+    /// Elements from one request to the next.
+    stride: usize,
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(shapes: Vec<Vec<usize>>, batch: usize, weights: &'a mut Packed) -> Self {
+        let values = vec![Held::default(); shapes.len()];
+        let (buffers, entering, steps) = (Vec::new(), Vec::new(), Vec::new());
+        Self { shapes, batch, weights, values, buffers, entering, steps }
+    }
+
+    /// A value's shape, in the model's order of dimensions.
+    pub(super) fn shape(&self, value: Value) -> &[usize] {
+        &self.shapes[value]
+    }
+
+    /// A value's elements.
+    pub(super) fn len(&self, value: Value) -> usize {
+        self.shapes[value].iter().product()
+    }
+
+    /// An input: in each request, which has `stride` elements, it begins at `offset`.
+    pub(super) fn enter(&mut self, value: Value, offset: usize, stride: usize) {
+        self.values[value].outside = Some(Outside { offset, stride });
+    }
+
+    /// Brings an output to `offset` in each answer, which has `stride` elements.
+    pub(super) fn leave(&mut self, value: Value, offset: usize, stride: usize) {
+        let write = Operand::Fixed(Place { space: Space::Output, offset: bytes(offset) });
+        let held = self.values[value];
+        let (read, kernel) = if let Some(image) = held.image.filter(|_| held.plain.is_none()) {
+            (image.tensor, Kernel::ToPlanes(image.transfer(stride)))
+        } else {
+            let width = self.len(value) / self.batch;
+            (self.plain(value), self.copy(width, [width, stride]))
+        };
+        let reads = vec![Operand::Tensor(read)];
+        self.steps.push(Draft { node: "output".to_owned(), kernel, reads, write });
+    }
+
+    /// A value's tensor in row-major order.
+    pub(super) fn plain(&mut self, value: Value) -> Tensor {
+        let held = self.values[value];
+        if let Some(tensor) = held.plain {
+            return tensor;
+        }
+        if let Some(image) = held.image.filter(Image::is_plain) {
+            return image.tensor;
+        }
+        let tensor = self.new_plain(value);
+        let write = Operand::Tensor(tensor);
+        if let Some(image) = held.image {
+            let kernel = Kernel::ToPlanes(image.transfer(image.channels * image.pixels));
+            let reads = vec![Operand::Tensor(image.tensor)];
+            self.steps.push(Draft { node: "to planes".to_owned(), kernel, reads, write });
+        } else {
+            let outside = held.outside.expect("nodes come in the order of their needs");
+            let width = self.len(value) / self.batch;
+            let kernel = self.copy(width, [outside.stride, width]);
+            let reads = vec![outside.operand()];
+            self.entering.push(Draft { node: "input".to_owned(), kernel, reads, write });
+        }
+        tensor
+    }
+
+    /// A value's tensor channels last; in words why it is no image.
+    pub(super) fn image(&mut self, value: Value) -> Result<Image, String> {
+        let held = self.values[value];
+        let [images, channels, ..] = self.dimensions(value)?;
+        // A renamed image may be one of other dimensions.
+        let same = |image: &Image| image.images == images && image.channels == channels;
+        if let Some(image) = held.image.filter(same) {
+            return Ok(image);
+        }
+        if held.image.is_some() {
+            self.plain(value);
+        }
+        if let Some(tensor) = self.values[value].plain {
+            let image = self.described(value, tensor, channels)?;
+            if image.is_plain() {
+                self.values[value].image = Some(image);
+                return Ok(image);
+            }
+        }
+        let tensor = self.buffer(self.len(value));
+        let image = self.described(value, tensor, channels)?;
+        self.values[value].image = Some(image);
+        let write = Operand::Tensor(tensor);
+        if let Some(plain) = self.values[value].plain {
+            let kernel = Kernel::ToPixels(image.transfer(image.channels * image.pixels));
+            let reads = vec![Operand::Tensor(plain)];
+            self.steps.push(Draft { node: "to pixels".to_owned(), kernel, reads, write });
+        } else {
+            let outside = held.outside.expect("nodes come in the order of their needs");
+            let kernel = Kernel::ToPixels(image.transfer(outside.stride));
+            let reads = vec![outside.operand()];
+            self.entering.push(Draft { node: "input".to_owned(), kernel, reads, write });
+        }
+        Ok(image)
+    }
+
+    /// A value's image, if it lies channels last; its shape may be another by now.
+    pub(super) fn held_image(&self, value: Value) -> Option<Image> {
+        self.values[value].image
+    }
+
+    /// Whether a value lies channels last and in no other layout.
+    pub(super) fn is_image(&self, value: Value) -> bool {
+        let held = self.values[value];
+        held.plain.is_none() && held.image.is_some() && self.shape(value).len() == 4
+    }
+
+    /// A place for a value in row-major order.
+    pub(super) fn new_plain(&mut self, value: Value) -> Tensor {
+        let tensor = self.buffer(self.len(value));
+        self.values[value].plain = Some(tensor);
+        tensor
+    }
+
+    /// A place for a value channels last; in words why it is no image.
+    pub(super) fn new_image(&mut self, value: Value) -> Result<Image, String> {
+        let [_, channels, ..] = self.dimensions(value)?;
+        let tensor = self.buffer(self.len(value));
+        let image = self.described(value, tensor, channels)?;
+        self.values[value].image = Some(image);
+        Ok(image)
+    }
+
+    /// Lets a value that is another with its dimensions renamed lie where that one lies.
+    pub(super) fn alias(&mut self, from: Value, to: Value) {
+        self.values[to] = self.values[from];
+    }
+
+    /// Where a tensor of weights lies; it is made once for all plans.
+    pub(super) fn constant(&mut self, key: Key, make: impl FnOnce() -> Vec<f32>) -> Operand {
+        Operand::Fixed(self.weights.place(key, make))
+    }
+
+    /// Adds a step for a node; in words why that is impossible.
+    pub(super) fn step(
+        &mut self,
+        node: &Node,
+        kernel: Kernel,
+        reads: Vec<Operand>,
+        write: Tensor,
+    ) -> Result<(), String> {
+        kernel.lengths().ok_or("its tensors exceed any memory")?;
+        let (node, write) = (node.name.clone(), Operand::Tensor(write));
+        self.steps.push(Draft { node, kernel, reads, write });
+        Ok(())
+    }
+
+    /// Batch, channels, height and width of a value; in words why it is no image.
+    pub(super) fn dimensions(&self, value: Value) -> Result<[usize; 4], String> {
+        let shape = self.shape(value);
+        shape.try_into().map_err(|_| format!("shape {shape:?}; supported: four dimensions"))
+    }
+
+    fn described(&self, value: Value, tensor: Tensor, pitch: usize) -> Result<Image, String> {
+        let [images, channels, high, wide] = self.dimensions(value)?;
+        Ok(Image { tensor, images, channels, pixels: high * wide, pitch })
+    }
+
+    fn buffer(&mut self, elements: usize) -> Tensor {
+        self.buffers.push(elements);
+        Tensor { buffer: self.buffers.len() - 1, offset: 0 }
+    }
+
+    /// Copies a row per request.
+    fn copy(&self, width: usize, pitches: [usize; 2]) -> Kernel {
+        Kernel::Map(Map { rows: self.batch, width, pitches, activation: Activation::None })
+    }
+}
+
+impl Image {
+    /// Whether it lies as it would in row-major order.
+    fn is_plain(&self) -> bool {
+        self.pitch == self.channels && (self.pixels == 1 || self.channels == 1)
+    }
+
+    /// Between it and planes, which begin `stride` elements apart.
+    fn transfer(&self, stride: usize) -> Transfer {
+        let Self { images, channels, pixels, pitch, .. } = *self;
+        Transfer { images, channels, pixels, stride, pitch }
+    }
+}
+
+impl Outside {
+    fn operand(self) -> Operand {
+        Operand::Fixed(Place { space: Space::Input, offset: bytes(self.offset) })
+    }
+}
+
+/// Elements as bytes.
+pub(super) const fn bytes(elements: usize) -> usize {
+    elements * size_of::<f32>()
+}

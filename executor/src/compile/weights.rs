@@ -1,0 +1,109 @@
+//! The weights of all plans in one range of bytes, each tensor once, in the layout that its kernel
+//! reads.
+
+use std::collections::BTreeMap;
+
+use super::graph::{Convolution, Linear};
+use crate::artifact::{BLOCK, Place, Space, TENSOR_ALIGNMENT, panels};
+
+/// The weights for a target, gathered while its plans are made.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    /// All weights, little-endian.
+    pub(super) bytes: Vec<u8>,
+    places: BTreeMap<Key, Place>,
+}
+
+/// Which tensor it is: of which node, and what of it. Plans of different batch sizes share it.
+pub(super) type Key = (usize, &'static str);
+
+impl Packed {
+    /// Where a tensor lies; it is made and appended when it is asked for the first time.
+    pub(super) fn place(&mut self, key: Key, make: impl FnOnce() -> Vec<f32>) -> Place {
+        if let Some(&place) = self.places.get(&key) {
+            return place;
+        }
+        self.bytes.resize(self.bytes.len().next_multiple_of(TENSOR_ALIGNMENT), 0);
+        let place = Place { space: Space::Weights, offset: self.bytes.len() };
+        self.bytes.extend(make().iter().flat_map(|element| element.to_le_bytes()));
+        self.places.insert(key, place);
+        place
+    }
+}
+
+/// The filters of a convolution in panels, for each of `groups` groups, which may hold several of
+/// the convolution's own: their filters see nothing of each other's channels.
+pub(super) fn filters(convolution: &Convolution, groups: usize) -> Vec<f32> {
+    let merged = convolution.groups / groups;
+    let channels = convolution.channels_per_group;
+    let columns = convolution.bias.len() / groups;
+    let own = convolution.bias.len() / convolution.groups;
+    let taps = convolution.frame.kernel.iter().product::<usize>();
+    let mut packed = Vec::new();
+    for group in 0..groups {
+        // Row `(tap, channel of the group)`, column `filter of the group`.
+        let weight = |row: usize, column: usize| {
+            let (tap, channel) = (row / (channels * merged), row % (channels * merged));
+            let filter = group * columns + column;
+            if channel / channels != column / own {
+                return 0.0;
+            }
+            convolution.weights[(filter * channels + channel % channels) * taps + tap]
+        };
+        append_panels(&mut packed, taps * channels * merged, columns, weight);
+    }
+    packed
+}
+
+/// The biases of a convolution in so many groups, each padded.
+pub(super) fn biases(bias: &[f32], groups: usize) -> Vec<f32> {
+    let columns = bias.len() / groups;
+    let padded = columns.next_multiple_of(BLOCK);
+    let mut all = vec![0.0; groups * padded];
+    for (to, from) in all.chunks_exact_mut(padded).zip(bias.chunks_exact(columns)) {
+        to[..columns].copy_from_slice(from);
+    }
+    all
+}
+
+/// The filters of a convolution whose groups have one channel and one filter each.
+pub(super) fn depthwise(convolution: &Convolution) -> Vec<f32> {
+    let channels = convolution.groups;
+    let taps = convolution.weights.len() / channels;
+    (0..taps * channels)
+        .map(|index| convolution.weights[index % channels * taps + index / channels])
+        .collect()
+}
+
+/// The weights of a fully connected layer in panels. If its input is an image of so many channels,
+/// which a Flatten made a row, rows are brought into the order of the image.
+pub(super) fn matrix(linear: &Linear, channels: Option<usize>) -> Vec<f32> {
+    let columns = linear.bias.len();
+    let channels = channels.unwrap_or(1);
+    let pixels = linear.inner / channels;
+    let mut packed = Vec::with_capacity(linear.weights.len());
+    append_panels(&mut packed, linear.inner, columns, |row, column| {
+        let row = if channels == 1 { row } else { row % channels * pixels + row / channels };
+        linear.weights[row * columns + column]
+    });
+    packed
+}
+
+/// Appends the panels of a matrix.
+fn append_panels(
+    packed: &mut Vec<f32>,
+    rows: usize,
+    columns: usize,
+    element: impl Fn(usize, usize) -> f32,
+) {
+    let mut first = 0;
+    for width in panels(columns) {
+        for row in 0..rows {
+            packed.extend(
+                (first..first + width)
+                    .map(|column| if column < columns { element(row, column) } else { 0.0 }),
+            );
+        }
+        first += width;
+    }
+}
