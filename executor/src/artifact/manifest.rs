@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ArtifactError;
 
 /// The format that this version writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
@@ -21,10 +21,10 @@ pub struct Manifest {
     pub format: u32,
     /// What the model calls itself; clients ask for it by the folder's name.
     pub name: String,
-    /// One input.
-    pub input: Tensor,
-    /// One output.
-    pub output: Tensor,
+    /// The inputs. A request's bytes are theirs, one after the other without gaps.
+    pub inputs: Vec<Tensor>,
+    /// The outputs. An answer's bytes are theirs, one after the other without gaps.
+    pub outputs: Vec<Tensor>,
     /// Bytes of a weights page.
     pub page_bytes: u64,
     /// Supported batch sizes in rising order; the first is 1.
@@ -33,7 +33,7 @@ pub struct Manifest {
     pub variants: BTreeMap<String, VariantEntry>,
 }
 
-/// One input or output tensor, without the batch.
+/// One input or output tensor, as one request has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tensor {
@@ -94,6 +94,22 @@ impl Manifest {
         })
     }
 
+    /// Bytes of a request: all inputs.
+    pub fn input_bytes(&self) -> u32 {
+        total(&self.inputs).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes of an answer: all outputs.
+    pub fn output_bytes(&self) -> u32 {
+        total(&self.outputs).unwrap_or(u32::MAX)
+    }
+
+    /// Elements of a request and of an answer.
+    pub fn elements(&self) -> (usize, usize) {
+        let elements = |tensors: &[Tensor]| tensors.iter().map(Tensor::elements).sum();
+        (elements(&self.inputs), elements(&self.outputs))
+    }
+
     fn check(&self) -> Result<(), ArtifactError> {
         let invalid =
             |field: &str, reason: String| Err(ArtifactError::invalid(MANIFEST, field, reason));
@@ -103,12 +119,18 @@ impl Manifest {
         if self.page_bytes != PAGE_BYTES {
             return invalid("page_bytes", format!("{}; it must be {PAGE_BYTES}", self.page_bytes));
         }
-        for (field, tensor) in [("input", &self.input), ("output", &self.output)] {
-            if tensor.bytes == 0
-                || Tensor::new(&tensor.name, &tensor.shape).as_ref() != Some(tensor)
-            {
-                let reason = format!("shape {:?} does not have these bytes", tensor.shape);
-                return invalid(&format!("{field}.bytes"), reason);
+        for (field, tensors) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
+            if total(tensors).is_none_or(|bytes| bytes == 0) {
+                let reason = format!("{} tensors; supported: 4 B to 4 GiB in all", tensors.len());
+                return invalid(field, reason);
+            }
+            for (index, tensor) in tensors.iter().enumerate() {
+                if tensor.bytes == 0
+                    || Tensor::new(&tensor.name, &tensor.shape).as_ref() != Some(tensor)
+                {
+                    let reason = format!("shape {:?} does not have these bytes", tensor.shape);
+                    return invalid(&format!("{field}[{index}].bytes"), reason);
+                }
             }
         }
         let rising = self.batches.is_sorted_by(|a, b| a < b);
@@ -120,4 +142,9 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Bytes of all; none beyond 4 GiB.
+fn total(tensors: &[Tensor]) -> Option<u32> {
+    tensors.iter().try_fold(0_u32, |sum, tensor| sum.checked_add(tensor.bytes))
 }

@@ -34,8 +34,10 @@ use sha2::{Digest as _, Sha256};
 pub use error::ArtifactError;
 pub use host::HostCache;
 pub use kernel::{
-    Activation, Area, BLOCK, Convolution, Depthwise, Kernel, Lengths, Linear, Map, PANEL, Pair,
-    Pool, READS, Reduction, Rows, Sliding, Transfer, panels,
+    Activation, Affine, Area, BLOCK, Border, Broadcast, Combination, Convolution, DIMENSIONS,
+    Depthwise, Elementwise, Function, Gather, Grid, Kernel, Lengths, Linear, Map, Matmul,
+    Normalize, PANEL, Pair, Pool, READS, Ranges, Reduce, Reduction, Resize, Rows, Sample, Select,
+    Shares, Sliding, Strided, Summary, Transfer, Walk, panels,
 };
 pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
@@ -185,7 +187,7 @@ impl Artifact {
         mut file: impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
     ) -> Result<Self, ArtifactError> {
         check_weights(&weights, manifest.variant(CPU_FP32)?)?;
-        let per_input = (manifest.input.elements(), manifest.output.elements());
+        let per_input = manifest.elements();
         let plans = manifest
             .batches
             .iter()

@@ -17,12 +17,14 @@ pub enum CompileError {
         reason: String,
     },
     /// A node is not supported.
-    #[error("node {node} ({operator}): {reason}")]
+    #[error("node {node} ({operator}): {reason}{}", shown(shapes))]
     Node {
         /// The node's name, or that of its first output.
         node: String,
         /// Its operator.
         operator: String,
+        /// The shapes of its inputs for one request.
+        shapes: Vec<Vec<usize>>,
         /// What it is and what is supported.
         reason: String,
     },
@@ -32,4 +34,8 @@ pub enum CompileError {
         /// What was asked for.
         batches: Vec<u16>,
     },
+}
+
+fn shown(shapes: &[Vec<usize>]) -> String {
+    if shapes.is_empty() { String::new() } else { format!(" (inputs of shape {shapes:?})") }
 }

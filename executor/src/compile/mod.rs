@@ -2,7 +2,7 @@
 //! here.
 //!
 //! 1. `import` reads the file into a checked, device-independent graph (what an operator means is in
-//!    `operator`);
+//!    `operator`); what follows from constants and shapes alone is computed at once (`evaluate`);
 //! 2. `fuse` makes one operation of what one kernel can do;
 //! 3. `lower` makes a plan per batch size: shapes (`shape`), layouts, kernels, places;
 //! 4. `weights` lays the weights out for the target's kernels, once for all batch sizes.
@@ -38,15 +38,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod constant;
+mod builder;
 mod error;
+mod evaluate;
 mod fuse;
 mod graph;
 mod import;
 mod lower;
+mod number;
 mod onnx;
 mod operator;
 mod shape;
+mod tensor;
 mod view;
 mod weights;
 
@@ -65,7 +68,7 @@ use crate::artifact::{
     Artifact, CPU_FP32, FORMAT, Files, MANIFEST, Manifest, Tensor, VariantEntry, Weights,
     plan_path, weights_path,
 };
-use graph::Graph;
+use graph::{Graph, Port};
 use weights::Packed;
 
 /// Compiles an ONNX model for these batch sizes, which must rise from 1.
@@ -99,6 +102,9 @@ fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest
             CompileError::Model { model: graph.name.clone(), reason }
         })
     };
+    let tensors = |ports: &[Port]| -> Result<Vec<Tensor>, CompileError> {
+        ports.iter().map(|port| tensor(&port.name, &graph.values[port.value].dims)).collect()
+    };
     let weights = Weights::new(weights.to_vec());
     let entry = VariantEntry {
         weights_bytes: u64::try_from(weights.len()).expect("a length fits 64 bits"),
@@ -107,8 +113,8 @@ fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest
     Ok(Manifest {
         format: FORMAT,
         name: graph.name.clone(),
-        input: tensor(&graph.input.name, &graph.input.shape)?,
-        output: tensor(&graph.output.name, &lower::output_shape(graph)?)?,
+        inputs: tensors(&graph.inputs)?,
+        outputs: tensors(&graph.outputs)?,
         page_bytes: PAGE_BYTES,
         batches,
         variants: BTreeMap::from([(CPU_FP32.to_owned(), entry)]),

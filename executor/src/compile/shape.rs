@@ -1,65 +1,138 @@
-//! Shape inference: what each operation makes of the shapes of its inputs, for one batch size.
+//! Shape inference: what each operation makes of the shapes of its inputs, for one request.
 
-use super::graph::{Convolution, Frame, Op, Padding};
+use super::graph::{Convolution, Frame, Info, Move, Op, Pad, Padding};
+use super::view::Refusal;
 use crate::artifact::Sliding;
 
-/// The shape of an operation's output; in words why there is none.
-pub(super) fn infer(op: &Op, inputs: &[&[usize]], batch: Batch) -> Result<Vec<usize>, String> {
-    let input = *inputs.first().ok_or("it has no input")?;
+/// The dimensions of an operation's output; in words why there is none.
+pub(super) fn infer(op: &Op, inputs: &[&Info]) -> Result<Vec<usize>, Refusal> {
+    let dims = |index: usize| {
+        let input = inputs.get(index).ok_or_else(|| format!("it has no input {index}"));
+        input.map(|info| info.dims.as_slice())
+    };
     match op {
-        Op::Convolution(convolution) => convolve(convolution, input),
+        Op::Convolution(convolution) => convolve(convolution, dims(0)?),
         Op::Pool { frame, .. } => {
-            let [n, c, h, w] = image(input)?;
+            let [n, c, h, w] = image(dims(0)?)?;
             let [high, wide] = slide(frame, [h, w]).output().ok_or_else(|| misfit(frame, h, w))?;
             Ok(vec![n, c, high, wide])
         }
-        Op::GlobalAverage => image(input).map(|[n, c, ..]| vec![n, c, 1, 1]),
-        Op::Linear(linear) => match *input {
-            [rows, inner] if inner == linear.inner => Ok(vec![rows, linear.bias.len()]),
-            _ => {
-                Err(format!("input shape {input:?}; its weights are for [batch, {}]", linear.inner))
+        Op::Linear(linear) => match dims(0)? {
+            [rows @ .., inner] if *inner == linear.inner => {
+                Ok([rows, &[linear.bias.len()]].concat())
             }
+            other => Err(format!("a matrix of {} rows meets {other:?}", linear.inner)),
         },
-        Op::Add { .. } => {
-            let other = *inputs.get(1).ok_or("it has one input instead of two")?;
-            if input != other {
-                return Err(format!("shapes {input:?} and {other:?}; supported: equal shapes"));
-            }
-            Ok(input.to_vec())
+        Op::MatMul => multiply(dims(0)?, dims(1)?),
+        Op::Unary(_) | Op::Softmax { .. } | Op::Normalize { .. } => Ok(dims(0)?.to_vec()),
+        Op::Binary { .. } => broadcast(dims(0)?, dims(1)?),
+        Op::Select => broadcast(&broadcast(dims(0)?, dims(1)?)?, dims(2)?),
+        Op::Affine(affine) => match dims(0)? {
+            [_, channels, ..] if *channels == affine.scale.len() => Ok(dims(0)?.to_vec()),
+            other => Err(format!("{} factors for the channels of {other:?}", affine.scale.len())),
+        },
+        &Op::Reduce { axis, count, keep, .. } => {
+            let (before, rest) = dims(0)?.split_at(axis);
+            let kept = vec![1; if keep { count } else { 0 }];
+            Ok([before, &kept, &rest[count..]].concat())
         }
-        Op::Softmax { axis } => {
-            let last = i64::try_from(input.len()).map_err(|_| "too many dimensions")? - 1;
-            if *axis != last && *axis != -1 {
-                return Err(format!("axis {axis} of {input:?}; supported: the last one"));
-            }
-            Ok(input.to_vec())
+        Op::Reshape { dims: to } => {
+            let from = dims(0)?;
+            let same = product(from).is_some() && product(from) == product(to);
+            if same { Ok(to.clone()) } else { Err(format!("{from:?} cannot become {to:?}")) }
         }
-        Op::Relu | Op::Identity => Ok(input.to_vec()),
-        Op::Flatten { axis } => {
-            if *axis != 1 {
-                return Err(format!("axis {axis}; supported: 1, which keeps the batch"));
-            }
-            let (rows, rest) = input.split_first().ok_or("a scalar cannot be flattened")?;
-            let columns = product(rest).ok_or("the result exceeds any memory")?;
-            Ok(vec![*rows, columns])
+        Op::Move(movement) => Ok(movement.axes.iter().map(|along| along.len).collect()),
+        Op::Gather { axis, indices } => {
+            let mut dims = dims(0)?.to_vec();
+            dims[*axis] = indices.len();
+            Ok(dims)
         }
-        Op::Reshape { target } => rebatched(input, target, batch),
-        Op::Shift(constant) => Err(format!(
-            "a constant of shape {:?} is added; supported: one value per channel or column, right \
-             after a Conv, Gemm or MatMul whose result is used nowhere else",
-            constant.dims
-        )),
-        Op::Normalize { .. } => {
-            Err("supported: right after a Conv whose result is used nowhere else".into())
+        Op::Concat { axis } => concat(*axis, inputs),
+        Op::Pad(pad) => padded(pad, dims(0)?),
+        Op::Resize(resize) => {
+            let [n, c, ..] = image(dims(0)?)?;
+            Ok(vec![n, c, resize.rows.len(), resize.columns.len()])
         }
     }
 }
 
-/// The batch size that is being compiled for, and the one that the model was exported with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Batch {
-    pub(super) size: usize,
-    pub(super) declared: Option<usize>,
+/// The shape that two shapes are broadcast to.
+pub(super) fn broadcast(left: &[usize], right: &[usize]) -> Result<Vec<usize>, Refusal> {
+    let rank = left.len().max(right.len());
+    let at = |dims: &[usize], axis: usize| {
+        (axis + dims.len()).checked_sub(rank).map_or(1, |index| dims[index])
+    };
+    let dim = |axis: usize| match (at(left, axis), at(right, axis)) {
+        (a, b) if a == b => Ok(a),
+        (1, b) => Ok(b),
+        (a, 1) => Ok(a),
+        _ => Err(format!("{left:?} and {right:?} cannot be broadcast to one shape")),
+    };
+    (0..rank).map(dim).collect()
+}
+
+fn multiply(left: &[usize], right: &[usize]) -> Result<Vec<usize>, Refusal> {
+    let ([outer @ .., rows, inner], [others @ .., depth, columns]) = (left, right) else {
+        return Err(format!("{left:?} times {right:?}; supported: two dimensions and more"));
+    };
+    if inner != depth {
+        return Err(format!("{left:?} times {right:?}: {inner} columns meet {depth} rows"));
+    }
+    Ok([&broadcast(outer, others)?[..], &[*rows, *columns]].concat())
+}
+
+fn concat(axis: usize, inputs: &[&Info]) -> Result<Vec<usize>, Refusal> {
+    let [first, rest @ ..] = inputs else { return Err("it has no inputs".to_owned()) };
+    let mut dims = first.dims.clone();
+    for other in rest.iter().map(|info| &info.dims) {
+        let differs = |(index, (a, b)): (usize, (&usize, &usize))| index != axis && a != b;
+        if dims.len() != other.len() || dims.iter().zip(other).enumerate().any(differs) {
+            return Err(format!("{:?} and {other:?} differ beside axis {axis}", first.dims));
+        }
+        dims[axis] += other[axis];
+    }
+    Ok(dims)
+}
+
+fn padded(pad: &Pad, dims: &[usize]) -> Result<Vec<usize>, Refusal> {
+    if pad.begin.len() != dims.len() || pad.end.len() != dims.len() {
+        return Err(format!("{} pads for {dims:?}", pad.begin.len() + pad.end.len()));
+    }
+    Ok(dims.iter().zip(&pad.begin).zip(&pad.end).map(|((dim, a), b)| dim + a + b).collect())
+}
+
+impl Move {
+    /// Whether the output is the input.
+    pub(super) fn keeps(&self, dims: &[usize]) -> bool {
+        self.axes.len() == dims.len()
+            && self.axes.iter().zip(dims).enumerate().all(|(axis, (along, &dim))| {
+                along.source == Some(axis)
+                    && along.len == dim
+                    && (dim == 1 || (along.begin, along.step) == (0, 1))
+            })
+    }
+
+    /// Where in a row-major input of this shape its output begins, and the elements from each index
+    /// to the next along its dimensions.
+    pub(super) fn strides(&self, shape: &[usize]) -> (usize, Vec<isize>) {
+        let inputs = strides(shape);
+        let signed = |stride: usize| isize::try_from(stride).expect("a tensor fits memory");
+        let begin =
+            |along: &super::graph::Along| along.source.map(|axis| along.begin * inputs[axis]);
+        let stride = |along: &super::graph::Along| {
+            along.source.map_or(0, |axis| along.step * signed(inputs[axis]))
+        };
+        (self.axes.iter().filter_map(begin).sum(), self.axes.iter().map(stride).collect())
+    }
+}
+
+/// Elements from one index to the next along each dimension of a row-major tensor.
+pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
+    }
+    strides
 }
 
 /// A window on an image of a known size.
@@ -96,14 +169,14 @@ pub(super) fn slide(frame: &Frame, input: [usize; 2]) -> Sliding {
     sliding
 }
 
-/// The shape that a Reshape gives, by the rules of the format: 0 keeps a dimension, -1 takes what
-/// is left.
-pub(super) fn reshape(input: &[usize], target: &[i64]) -> Result<Vec<usize>, String> {
+/// The shape that a Reshape gives, by the rules of the format: 0 keeps a dimension (unless zeros are
+/// allowed), -1 takes what is left.
+pub(super) fn reshape(input: &[usize], target: &[i64], zeros: bool) -> Result<Vec<usize>, Refusal> {
     let refuse = || format!("shape {input:?} cannot become {target:?}");
     let mut shape = Vec::with_capacity(target.len());
     for (axis, &dim) in target.iter().enumerate() {
         shape.push(match dim {
-            0 => *input.get(axis).ok_or_else(refuse)?,
+            0 if !zeros => *input.get(axis).ok_or_else(refuse)?,
             -1 => 1,
             _ => usize::try_from(dim).map_err(|_| refuse())?,
         });
@@ -114,24 +187,6 @@ pub(super) fn reshape(input: &[usize], target: &[i64]) -> Result<Vec<usize>, Str
     }
     if product(&shape) != Some(have) || target.iter().filter(|&&dim| dim == -1).count() > 1 {
         return Err(refuse());
-    }
-    Ok(shape)
-}
-
-/// A Reshape whose target was written for the batch size of the export is read for ours: the batch
-/// stays dimension 0.
-fn rebatched(input: &[usize], target: &[i64], batch: Batch) -> Result<Vec<usize>, String> {
-    let size = i64::try_from(batch.size).map_err(|_| "the batch is too large")?;
-    let declared = batch.declared.and_then(|declared| i64::try_from(declared).ok());
-    let mut target = target.to_vec();
-    if let Some(first) = target.first_mut()
-        && declared == Some(*first)
-    {
-        *first = size;
-    }
-    let shape = reshape(input, &target)?;
-    if shape.first() != Some(&batch.size) {
-        return Err(format!("{input:?} becomes {shape:?}; the batch must stay dimension 0"));
     }
     Ok(shape)
 }
@@ -157,7 +212,8 @@ fn misfit(frame: &Frame, height: usize, width: usize) -> String {
     format!("the window {frame:?} does not fit an image of {height} x {width}")
 }
 
-fn product(dims: &[usize]) -> Option<usize> {
+/// How many elements a tensor has; none if that exceeds any number.
+pub(super) fn product(dims: &[usize]) -> Option<usize> {
     dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim))
 }
 

@@ -1,27 +1,22 @@
-//! A node of an ONNX model as its operator reads it: attributes with defaults, constants by
-//! position.
+//! A node of an ONNX model as its operator reads it: attributes with defaults, inputs by position.
 
-use std::collections::BTreeMap;
-
-use super::CompileError;
-use super::constant::Tensor;
-use super::graph::Constant;
+use super::graph::Value;
 use super::onnx::{AttributeProto, NodeProto};
 
-/// The constants of a model by name.
-pub(super) type Constants = BTreeMap<String, Tensor>;
+/// Why something is refused: what it is and what is supported.
+pub(super) type Refusal = String;
 
-/// A node and the constants that it may refer to.
+/// A node whose inputs have been found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeView<'a> {
     node: &'a NodeProto,
-    constants: &'a Constants,
+    inputs: &'a [Option<Value>],
     opset: i64,
 }
 
 impl<'a> NodeView<'a> {
-    pub(super) fn new(node: &'a NodeProto, constants: &'a Constants, opset: i64) -> Self {
-        Self { node, constants, opset }
+    pub(super) fn new(node: &'a NodeProto, inputs: &'a [Option<Value>], opset: i64) -> Self {
+        Self { node, inputs, opset }
     }
 
     /// The version of the operator set.
@@ -33,74 +28,40 @@ impl<'a> NodeView<'a> {
         &self.node.op_type
     }
 
-    /// Its name, or that of its first output.
-    pub(super) fn name(&self) -> &'a str {
-        if self.node.name.is_empty() {
-            self.node.output.first().map_or("", String::as_str)
-        } else {
-            &self.node.name
-        }
-    }
-
-    /// The error that says why this node cannot be compiled.
-    pub(super) fn refuse(&self, reason: impl Into<String>) -> CompileError {
-        CompileError::Node {
-            node: self.name().to_owned(),
-            operator: self.operator().to_owned(),
-            reason: reason.into(),
-        }
-    }
-
-    /// How many outputs are used.
+    /// How many outputs are named.
     pub(super) fn outputs(&self) -> usize {
-        self.node.output.iter().filter(|name| !name.is_empty()).count()
+        self.node.output.len()
     }
 
-    /// The name of the input at `index`, which must not be a constant.
-    pub(super) fn data(&self, index: usize) -> Result<&'a str, CompileError> {
-        let name = self.input(index).ok_or_else(|| self.refuse(format!("no input {index}")))?;
-        if self.constants.contains_key(name) {
-            return Err(self.refuse(format!("input {index} ({name}) is a constant")));
-        }
-        Ok(name)
+    /// All inputs that are there.
+    pub(super) fn inputs(&self) -> Vec<Value> {
+        self.inputs.iter().flatten().copied().collect()
     }
 
-    /// The constant at `index`, if the input there is one.
-    pub(super) fn constant(&self, index: usize) -> Option<&'a Constant> {
-        match self.constants.get(self.input(index)?)? {
-            Tensor::Floats(constant) => Some(constant),
-            Tensor::Integers(_) => None,
-        }
+    pub(super) fn optional(&self, index: usize) -> Option<Value> {
+        self.inputs.get(index).copied().flatten()
     }
 
-    /// The f32 constant at `index`.
-    pub(super) fn floats(&self, index: usize) -> Result<&'a Constant, CompileError> {
-        let missing = || format!("input {index} must be a constant of f32");
-        self.constant(index).ok_or_else(|| self.refuse(missing()))
+    pub(super) fn input(&self, index: usize) -> Result<Value, Refusal> {
+        self.optional(index).ok_or_else(|| format!("it has no input {index}"))
     }
 
-    /// The f32 constant at `index`, if there is an input at all.
-    pub(super) fn optional_floats(
-        &self,
-        index: usize,
-    ) -> Result<Option<&'a Constant>, CompileError> {
-        self.input(index).map(|_| self.floats(index)).transpose()
-    }
-
-    /// The integer constant at `index`.
-    pub(super) fn integers(&self, index: usize) -> Result<&'a [i64], CompileError> {
-        match self.input(index).and_then(|name| self.constants.get(name)) {
-            Some(Tensor::Integers(values)) => Ok(values),
-            _ => Err(self.refuse(format!("input {index} must be a constant of integers"))),
-        }
+    pub(super) fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
+        self.node.attribute.iter().find(|attribute| attribute.name == name)
     }
 
     pub(super) fn int(&self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, |attribute| attribute.i)
     }
 
-    pub(super) fn float(&self, name: &str, default: f32) -> f32 {
-        self.attribute(name).map_or(default, |attribute| attribute.f)
+    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
+        self.int(name, i64::from(default)) != 0
+    }
+
+    /// A finite number.
+    pub(super) fn float(&self, name: &str, default: f32) -> Result<f32, Refusal> {
+        let number = self.attribute(name).map_or(default, |attribute| attribute.f);
+        if number.is_finite() { Ok(number) } else { Err(format!("{name} is {number}")) }
     }
 
     /// A text attribute; empty if it is absent or not text.
@@ -108,51 +69,42 @@ impl<'a> NodeView<'a> {
         self.attribute(name).and_then(|a| str::from_utf8(&a.s).ok()).unwrap_or_default()
     }
 
+    pub(super) fn ints(&self, name: &str) -> Option<&'a [i64]> {
+        self.attribute(name).map(|attribute| &attribute.ints[..])
+    }
+
     /// A positive number.
-    pub(super) fn size(&self, name: &str, default: usize) -> Result<usize, CompileError> {
+    pub(super) fn size(&self, name: &str, default: usize) -> Result<usize, Refusal> {
         let Some(attribute) = self.attribute(name) else { return Ok(default) };
-        match self.checked(name, attribute.i)? {
-            0 => Err(self.refuse(format!("{name} 0; it must be positive"))),
+        match checked(name, attribute.i)? {
+            0 => Err(format!("{name} 0; it must be positive")),
             size => Ok(size),
         }
     }
 
     /// A list of numbers that are not negative, if the attribute is there.
-    pub(super) fn sizes(&self, name: &str) -> Result<Option<Vec<usize>>, CompileError> {
-        let Some(attribute) = self.attribute(name) else { return Ok(None) };
-        attribute
-            .ints
-            .iter()
-            .map(|&number| self.checked(name, number))
-            .collect::<Result<_, _>>()
-            .map(Some)
+    pub(super) fn sizes(&self, name: &str) -> Result<Option<Vec<usize>>, Refusal> {
+        let Some(numbers) = self.ints(name) else { return Ok(None) };
+        numbers.iter().map(|&number| checked(name, number)).collect::<Result<_, _>>().map(Some)
     }
+}
 
-    /// Two positive numbers, for height and width.
-    pub(super) fn pair(&self, name: &str, default: usize) -> Result<[usize; 2], CompileError> {
-        match self.sizes(name)?.as_deref() {
-            None => Ok([default; 2]),
-            Some(&[high, wide]) if high > 0 && wide > 0 => Ok([high, wide]),
-            Some(sizes) => {
-                Err(self.refuse(format!("{name} {sizes:?}; supported: two positive numbers")))
-            }
-        }
-    }
+/// A number that is a size.
+pub(super) fn checked(name: &str, number: i64) -> Result<usize, Refusal> {
+    usize::try_from(number)
+        .ok()
+        .filter(|&size| size <= SIZE_MAX)
+        .ok_or_else(|| format!("{name} {number}; supported: 0 to {SIZE_MAX}"))
+}
 
-    fn input(&self, index: usize) -> Option<&'a str> {
-        self.node.input.get(index).map(String::as_str).filter(|name| !name.is_empty())
-    }
-
-    fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
-        self.node.attribute.iter().find(|attribute| attribute.name == name)
-    }
-
-    fn checked(&self, name: &str, number: i64) -> Result<usize, CompileError> {
-        usize::try_from(number)
-            .ok()
-            .filter(|&size| size <= SIZE_MAX)
-            .ok_or_else(|| self.refuse(format!("{name} {number}; supported: 0 to {SIZE_MAX}")))
-    }
+/// The dimension that a number names, counted from behind if it is negative.
+pub(super) fn axis(number: i64, rank: usize) -> Result<usize, Refusal> {
+    let signed = i64::try_from(rank).map_err(|_| "too many dimensions")?;
+    let counted = if number < 0 { number.checked_add(signed) } else { Some(number) };
+    counted
+        .and_then(|axis| usize::try_from(axis).ok())
+        .filter(|&axis| axis < rank)
+        .ok_or_else(|| format!("axis {number}; it has {rank} dimensions"))
 }
 
 /// No window, stride or padding is larger.

@@ -27,9 +27,9 @@ pub(super) fn multiply(kernels: Kernels, linear: &Linear, operands: Operands<'_>
 }
 
 /// Rows of a matrix as pixels.
-struct Matrix<'a> {
-    elements: &'a [f32],
-    pitch: usize,
+pub(super) struct Matrix<'a> {
+    pub(super) elements: &'a [f32],
+    pub(super) pitch: usize,
 }
 
 // SAFETY: every pointer is that of a slice of `channels` elements that the matrix borrows.

@@ -12,13 +12,21 @@
 //! the `gemm` crate's, which cannot follow a window over an image.
 
 mod activation;
+mod batched;
+mod broadcast;
 mod convolution;
 mod depthwise;
+mod function;
 mod linear;
+mod math;
 mod movement;
 mod pointwise;
 mod pool;
 mod product;
+mod range;
+mod resize;
+mod strided;
+mod walk;
 
 mod isa;
 mod lanes;

@@ -62,7 +62,7 @@ impl Model {
     pub(super) fn io_bytes(&self) -> (u32, u32) {
         match self {
             Self::Artifact(artifact) => {
-                (artifact.manifest().input.bytes, artifact.manifest().output.bytes)
+                (artifact.manifest().input_bytes(), artifact.manifest().output_bytes())
             }
             Self::Library(library) => (library.input_bytes(), library.output_bytes()),
         }

@@ -9,6 +9,7 @@ use super::linear::multiply;
 use super::movement::{to_pixels, to_planes};
 use super::pointwise::{add, map, softmax};
 use super::pool::pool;
+use super::{batched, broadcast, function, range, resize, strided};
 use crate::artifact::{CheckedStep, Extent, Kernel, Plan, READS, Space};
 
 /// The memory of one inference.
@@ -72,6 +73,18 @@ fn execute(kernels: Kernels, kernel: &Kernel, operands: Operands<'_>) {
         Kernel::Add(shape) => add(shape, operands),
         Kernel::Map(shape) => map(shape, operands),
         Kernel::Softmax(rows) => softmax(rows, operands),
+        Kernel::Elementwise(shape) => function::apply(kernels, shape, operands),
+        Kernel::Broadcast(shape) => broadcast::combine(kernels, shape, operands),
+        Kernel::Select(shape) => broadcast::select(shape, operands),
+        Kernel::Strided(shape) => strided::copy(shape, operands),
+        Kernel::Border(shape) => strided::border(shape, operands),
+        Kernel::Gather(shape) => strided::gather(shape, operands),
+        Kernel::Reduce(shape) => range::reduce(kernels, shape, operands),
+        Kernel::Shares(shape) => range::shares(kernels, shape, operands),
+        Kernel::Normalize(shape) => range::normalize(kernels, shape, operands),
+        Kernel::Affine(shape) => range::affine(kernels, shape, operands),
+        Kernel::Resize(shape) => resize::resize(shape, operands),
+        Kernel::Matmul(shape) => batched::multiply(kernels, shape, operands),
         Kernel::ToPixels(transfer) => to_pixels(transfer, operands),
         Kernel::ToPlanes(transfer) => to_planes(transfer, operands),
     }

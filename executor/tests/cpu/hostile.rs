@@ -107,9 +107,9 @@ fn errors_name_the_field_and_what_is_allowed() {
         read_and_run(files).expect_err("refused").to_string()
     };
     let cases = [
-        (MANIFEST, "/format", json!(2), "format: 2; this version reads 1"),
+        (MANIFEST, "/format", json!(1), "format: 1; this version reads 2"),
         (MANIFEST, "/batches", json!([2, 1]), "batches: [2, 1]; they must rise from 1"),
-        (MANIFEST, "/input/bytes", json!(255), "input.bytes: shape [1, 8, 8]"),
+        (MANIFEST, "/inputs/0/bytes", json!(252), "inputs[0].bytes: shape [1, 1, 8, 8]"),
         (PLAN, "/steps/1/write/offset", json!(4), "steps[1] (conv1).write.offset: 4 is not"),
         (PLAN, "/steps/1/write/space", json!("weights"), "steps[1] (conv1).write.space: only"),
         (PLAN, "/steps/1/write/space", json!("output"), "steps[1] (conv1).write.offset: 2048"),

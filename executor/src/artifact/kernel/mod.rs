@@ -7,22 +7,32 @@
 
 mod activation;
 mod area;
+mod batched;
 mod convolution;
+mod function;
 mod matrix;
 mod movement;
 mod pointwise;
 mod pool;
+mod range;
+mod resize;
+mod strided;
 mod window;
 
 use serde::{Deserialize, Serialize};
 
 pub use activation::Activation;
 pub use area::{Area, Lengths, READS};
+pub use batched::{Matmul, Walk};
 pub use convolution::{Convolution, Depthwise};
+pub use function::{Combination, Elementwise, Function};
 pub use matrix::{BLOCK, Linear, PANEL, panels};
 pub use movement::Transfer;
 pub use pointwise::{Map, Pair, Rows};
 pub use pool::{Pool, Reduction};
+pub use range::{Affine, Gather, Normalize, Ranges, Reduce, Shares, Summary};
+pub use resize::{Resize, Sample};
+pub use strided::{Border, Broadcast, DIMENSIONS, Grid, Select, Strided};
 pub use window::Sliding;
 
 /// One kernel with every shape that it needs; nothing is left to choose when it runs.
@@ -43,6 +53,30 @@ pub enum Kernel {
     Map(Map),
     /// Reads the input.
     Softmax(Rows),
+    /// Reads the input.
+    Elementwise(Elementwise),
+    /// Reads two tensors.
+    Broadcast(Broadcast),
+    /// Reads a condition and two tensors.
+    Select(Select),
+    /// Reads the input.
+    Strided(Strided),
+    /// Reads the input.
+    Border(Border),
+    /// Reads the input.
+    Gather(Gather),
+    /// Reads the input.
+    Reduce(Reduce),
+    /// Reads the input.
+    Shares(Shares),
+    /// Reads the input, and perhaps a factor and a summand per column.
+    Normalize(Normalize),
+    /// Reads the input, a factor and a summand per column.
+    Affine(Affine),
+    /// Reads an image.
+    Resize(Resize),
+    /// Reads two tensors.
+    Matmul(Matmul),
     /// Brings planes of channels into an image.
     ToPixels(Transfer),
     /// Takes the channels of an image apart into planes.
@@ -61,6 +95,18 @@ impl Kernel {
             Self::Add(pair) => pair.lengths(),
             Self::Map(map) => map.lengths(),
             Self::Softmax(rows) => rows.lengths(),
+            Self::Elementwise(shape) => shape.lengths(),
+            Self::Broadcast(shape) => shape.lengths(),
+            Self::Select(shape) => shape.lengths(),
+            Self::Strided(shape) => shape.lengths(),
+            Self::Border(shape) => shape.lengths(),
+            Self::Gather(shape) => shape.lengths(),
+            Self::Reduce(shape) => shape.lengths(),
+            Self::Shares(shape) => shape.lengths(),
+            Self::Normalize(shape) => shape.lengths(),
+            Self::Affine(shape) => shape.lengths(),
+            Self::Resize(shape) => shape.lengths(),
+            Self::Matmul(shape) => shape.lengths(),
             Self::ToPixels(transfer) => transfer.to_pixels(),
             Self::ToPlanes(transfer) => transfer.to_planes(),
         }
@@ -71,6 +117,7 @@ impl Kernel {
         matches!(
             self,
             Self::Map(Map { activation: Activation::None, .. })
+                | Self::Strided(_)
                 | Self::ToPixels(_)
                 | Self::ToPlanes(_)
         )

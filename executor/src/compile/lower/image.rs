@@ -62,12 +62,11 @@ impl Lowering<'_> {
     pub(super) fn pool(
         &mut self,
         node: &Node,
-        frame: Option<&Frame>,
+        frame: &Frame,
         reduction: Reduction,
     ) -> Result<(), String> {
         let [_, _, high, wide] = self.dimensions(node.inputs[0])?;
-        let image = [high, wide];
-        let window = frame.map_or_else(|| whole(image), |frame| shape::slide(frame, image));
+        let window = shape::slide(frame, [high, wide]);
         let input = self.image(node.inputs[0])?;
         let output = self.new_image(node.output)?;
         let kernel = Kernel::Pool(Pool {
@@ -80,10 +79,6 @@ impl Lowering<'_> {
         });
         self.step(node, kernel, vec![input.tensor.into()], output.tensor)
     }
-
-    pub(super) fn global_average(&mut self, node: &Node) -> Result<(), String> {
-        self.pool(node, None, Reduction::Average)
-    }
 }
 
 /// Into how many groups a convolution is cut: small groups are merged until one fills a block of
@@ -95,16 +90,4 @@ fn merged(filters: &Filters) -> usize {
         groups /= 2;
     }
     groups
-}
-
-/// A window that covers the whole image.
-fn whole(image: [usize; 2]) -> Sliding {
-    Sliding {
-        input: image,
-        kernel: image,
-        stride: [1; 2],
-        dilation: [1; 2],
-        begin: [0; 2],
-        end: [0; 2],
-    }
 }

@@ -1,17 +1,18 @@
 //! In which layout each value lies, and the steps that bring it into another.
 
-use super::super::graph::{Node, Value};
+use super::super::graph::{Graph, Node, Value};
 use super::super::weights::{Key, Packed};
 use super::place::{Draft, Operand};
 use crate::artifact::{Activation, Kernel, Map, Place, Space, Transfer};
 
 /// A plan under construction.
 pub(super) struct Lowering<'a> {
+    pub(super) graph: &'a Graph,
     /// The shape of every value, in the model's order of dimensions.
     shapes: Vec<Vec<usize>>,
-    batch: usize,
+    pub(super) batch: usize,
     weights: &'a mut Packed,
-    values: Vec<Held>,
+    pub(super) values: Vec<Held>,
     /// Elements of each buffer of the workspace.
     pub(super) buffers: Vec<usize>,
     /// Steps that bring inputs in.
@@ -22,9 +23,9 @@ pub(super) struct Lowering<'a> {
 
 /// Where a value lies, in each layout in which it has been asked for.
 #[derive(Clone, Copy, Debug, Default)]
-struct Held {
-    plain: Option<Tensor>,
-    image: Option<Image>,
+pub(super) struct Held {
+    pub(super) plain: Option<Tensor>,
+    pub(super) image: Option<Image>,
     outside: Option<Outside>,
 }
 
@@ -57,10 +58,11 @@ struct Outside {
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(shapes: Vec<Vec<usize>>, batch: usize, weights: &'a mut Packed) -> Self {
+    pub(super) fn new(graph: &'a Graph, batch: usize, weights: &'a mut Packed) -> Self {
+        let shapes: Vec<_> = graph.values.iter().map(|info| info.shape(batch)).collect();
         let values = vec![Held::default(); shapes.len()];
         let (buffers, entering, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { shapes, batch, weights, values, buffers, entering, steps }
+        Self { graph, shapes, batch, weights, values, buffers, entering, steps }
     }
 
     /// A value's shape, in the model's order of dimensions.
@@ -82,13 +84,18 @@ impl<'a> Lowering<'a> {
     pub(super) fn leave(&mut self, value: Value, offset: usize, stride: usize) {
         let write = Operand::Fixed(Place { space: Space::Output, offset: bytes(offset) });
         let held = self.values[value];
-        let (read, kernel) = if let Some(image) = held.image.filter(|_| held.plain.is_none()) {
-            (image.tensor, Kernel::ToPlanes(image.transfer(stride)))
-        } else {
+        // An answer of several images has them side by side.
+        let lone = |image: &Image| held.plain.is_none() && image.images == self.batch;
+        let (read, kernel) = if let Some(image) = held.image.filter(lone) {
+            (image.tensor.into(), Kernel::ToPlanes(image.transfer(stride)))
+        } else if self.batched(value) {
             let width = self.len(value) / self.batch;
-            (self.plain(value), self.copy(width, [width, stride]))
+            (self.operand(value), self.copy(width, [width, stride]))
+        } else {
+            let kernel = self.repeated(self.len(value), stride);
+            (self.operand(value), kernel)
         };
-        let reads = vec![Operand::Tensor(read)];
+        let reads = vec![read];
         self.steps.push(Draft { node: "output".to_owned(), kernel, reads, write });
     }
 
@@ -101,9 +108,20 @@ impl<'a> Lowering<'a> {
         if let Some(image) = held.image.filter(Image::is_plain) {
             return image.tensor;
         }
+        let known = self.known(value).is_some().then(|| self.operand(value));
         let tensor = self.new_plain(value);
         let write = Operand::Tensor(tensor);
-        if let Some(image) = held.image {
+        if let Some(known) = known {
+            let (rows, width) = (1, self.len(value));
+            let activation = Activation::None;
+            let kernel = Kernel::Map(Map { rows, width, pitches: [width; 2], activation });
+            self.steps.push(Draft {
+                node: "constant".to_owned(),
+                kernel,
+                reads: vec![known],
+                write,
+            });
+        } else if let Some(image) = held.image {
             let kernel = Kernel::ToPlanes(image.transfer(image.channels * image.pixels));
             let reads = vec![Operand::Tensor(image.tensor)];
             self.steps.push(Draft { node: "to planes".to_owned(), kernel, reads, write });
@@ -126,8 +144,9 @@ impl<'a> Lowering<'a> {
         if let Some(image) = held.image.filter(same) {
             return Ok(image);
         }
-        if held.image.is_some() {
-            self.plain(value);
+        // What is no image yet, or comes as several images at once, is made one in two steps.
+        if held.image.is_some() || self.known(value).is_some() || images != self.batch {
+            self.values[value].plain = Some(self.plain(value));
         }
         if let Some(tensor) = self.values[value].plain {
             let image = self.described(value, tensor, channels)?;
@@ -215,7 +234,7 @@ impl<'a> Lowering<'a> {
         Ok(Image { tensor, images, channels, pixels: high * wide, pitch })
     }
 
-    fn buffer(&mut self, elements: usize) -> Tensor {
+    pub(super) fn buffer(&mut self, elements: usize) -> Tensor {
         self.buffers.push(elements);
         Tensor { buffer: self.buffers.len() - 1, offset: 0 }
     }

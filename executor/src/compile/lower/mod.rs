@@ -25,16 +25,19 @@
 //! A new operation is a function like those of `image`, `matrix` and `pointwise`, called from
 //! [`Lowering::node`].
 
+mod held;
 mod image;
+mod join;
 mod layout;
 mod matrix;
 mod place;
 mod pointwise;
+mod range;
+mod strides;
 mod workspace;
 
 use super::CompileError;
-use super::graph::{Graph, Node, Op};
-use super::shape::{self, Batch};
+use super::graph::{Graph, Node, Op, Port};
 use super::weights::Packed;
 use crate::artifact::PlanFile;
 use layout::Lowering;
@@ -45,38 +48,24 @@ pub(super) fn lower(
     weights: &mut Packed,
     size: u16,
 ) -> Result<PlanFile, CompileError> {
-    let batch = Batch { size: usize::from(size), declared: graph.declared_batch };
-    let shapes = infer(graph, batch)?;
-    let mut lowering = Lowering::new(shapes, batch.size, weights);
-    lowering.enter(graph.input.value, 0, graph.input.shape.iter().product());
+    let mut lowering = Lowering::new(graph, usize::from(size), weights);
+    let elements = |port: &Port| graph.values[port.value].dims.iter().product::<usize>();
+    let request = graph.inputs.iter().map(elements).sum();
+    let answer = graph.outputs.iter().map(elements).sum();
+    let mut offset = 0;
+    for port in &graph.inputs {
+        lowering.enter(port.value, offset, request);
+        offset += elements(port);
+    }
     for (index, node) in graph.nodes.iter().enumerate() {
-        lowering.node(index, node).map_err(|reason| refuse(node, reason))?;
+        lowering.node(index, node).map_err(|reason| refuse(graph, node, reason))?;
     }
-    let elements = output_shape(graph)?.iter().product();
-    lowering.leave(graph.output.value, 0, elements);
+    let mut offset = 0;
+    for port in &graph.outputs {
+        lowering.leave(port.value, offset, answer);
+        offset += elements(port);
+    }
     Ok(lowering.finish(size))
-}
-
-/// The shape of one output, without the batch.
-pub(super) fn output_shape(graph: &Graph) -> Result<Vec<usize>, CompileError> {
-    let mut shapes = infer(graph, Batch { size: 1, declared: graph.declared_batch })?;
-    let mut shape = std::mem::take(&mut shapes[graph.output.value]);
-    shape.remove(0);
-    Ok(shape)
-}
-
-/// The shape of every value.
-fn infer(graph: &Graph, batch: Batch) -> Result<Vec<Vec<usize>>, CompileError> {
-    let mut shapes = vec![Vec::new(); graph.values];
-    let mut input = vec![batch.size];
-    input.extend(&graph.input.shape);
-    shapes[graph.input.value] = input;
-    for node in &graph.nodes {
-        let inputs: Vec<&[usize]> = node.inputs.iter().map(|&v| shapes[v].as_slice()).collect();
-        let shape = shape::infer(&node.op, &inputs, batch).map_err(|r| refuse(node, r))?;
-        shapes[node.output] = shape;
-    }
-    Ok(shapes)
 }
 
 impl Lowering<'_> {
@@ -85,20 +74,35 @@ impl Lowering<'_> {
         match &node.op {
             Op::Convolution(convolution) => self.convolution(index, node, convolution),
             Op::Linear(linear) => self.linear(index, node, linear),
-            Op::Pool { frame, reduction } => self.pool(node, Some(frame), *reduction),
-            Op::GlobalAverage => self.global_average(node),
-            Op::Add { activation } => self.add(node, *activation),
-            Op::Relu => self.relu(node),
-            Op::Softmax { .. } => self.softmax(node),
-            Op::Flatten { .. } | Op::Reshape { .. } | Op::Identity => {
+            Op::MatMul => self.mat_mul(node),
+            Op::Pool { frame, reduction } => self.pool(node, frame, *reduction),
+            Op::Unary(unary) => self.unary(node, *unary),
+            Op::Binary { kind, activation } => self.binary(node, *kind, *activation),
+            Op::Select => self.select(node),
+            Op::Affine(affine) => self.affine(index, node, affine),
+            &Op::Reduce { kind, axis, count, .. } => self.reduce(node, kind, (axis, count)),
+            &Op::Softmax { axis, count, logarithm } => self.shares(node, (axis, count), logarithm),
+            Op::Normalize { axis, epsilon, line } => {
+                self.normalize(index, node, (*axis, *epsilon), line.as_ref())
+            }
+            Op::Reshape { .. } => {
                 self.alias(node.inputs[0], node.output);
                 Ok(())
             }
-            Op::Shift(_) | Op::Normalize { .. } => unreachable!("shape inference refused it"),
+            Op::Move(movement) => self.movement(node, movement),
+            Op::Gather { axis, indices } => self.gather(node, *axis, indices),
+            Op::Concat { axis } => self.concat(node, *axis),
+            Op::Pad(pad) => self.border(node, pad),
+            Op::Resize(resize) => self.resize(node, resize),
         }
     }
 }
 
-fn refuse(node: &Node, reason: String) -> CompileError {
-    CompileError::Node { node: node.name.clone(), operator: node.operator.clone(), reason }
+fn refuse(graph: &Graph, node: &Node, reason: String) -> CompileError {
+    CompileError::Node {
+        node: node.name.clone(),
+        operator: node.operator.clone(),
+        shapes: node.inputs.iter().map(|&value| graph.values[value].dims.clone()).collect(),
+        reason,
+    }
 }

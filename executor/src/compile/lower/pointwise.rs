@@ -1,8 +1,9 @@
 //! Operations on elements and rows.
 
-use super::super::graph::{Node, Value};
+use super::super::fuse::activation;
+use super::super::graph::{Node, Unary, Value};
 use super::layout::{Lowering, Tensor};
-use crate::artifact::{Activation, Kernel, Map, Pair, Rows};
+use crate::artifact::{Activation, Elementwise, Function, Kernel, Map, Pair};
 
 /// A tensor as rows: an image has one per pixel, everything else is one.
 struct Grid {
@@ -31,26 +32,19 @@ impl Lowering<'_> {
         self.step(node, Kernel::Add(pair), reads, output.tensor)
     }
 
-    pub(super) fn relu(&mut self, node: &Node) -> Result<(), String> {
+    /// A function of each element.
+    pub(super) fn unary(&mut self, node: &Node, unary: Unary) -> Result<(), String> {
         let images = self.is_image(node.inputs[0]);
         let input = self.grid(node.inputs[0], images)?;
         let output = self.new_grid(node.output, images)?;
-        let map = Map {
-            rows: output.rows,
-            width: output.width,
-            pitches: [input.pitch, output.pitch],
-            activation: Activation::Relu,
+        let (rows, width, pitches) = (output.rows, output.width, [input.pitch, output.pitch]);
+        let kernel = if let Some(activation) = activation(unary) {
+            Kernel::Map(Map { rows, width, pitches, activation })
+        } else {
+            let function = function(unary)?;
+            Kernel::Elementwise(Elementwise { function, rows, width, pitches })
         };
-        self.step(node, Kernel::Map(map), vec![input.tensor.into()], output.tensor)
-    }
-
-    pub(super) fn softmax(&mut self, node: &Node) -> Result<(), String> {
-        let len = self.len(node.output);
-        let columns = *self.shape(node.output).last().ok_or("softmax of a scalar")?;
-        let input = self.plain(node.inputs[0]);
-        let output = self.new_plain(node.output);
-        let rows = Rows { rows: len / columns, columns };
-        self.step(node, Kernel::Softmax(rows), vec![input.into()], output)
+        self.step(node, kernel, vec![input.tensor.into()], output.tensor)
     }
 
     fn grid(&mut self, value: Value, image: bool) -> Result<Grid, String> {
@@ -75,4 +69,37 @@ impl Lowering<'_> {
         }
         self.grid(value, image)
     }
+}
+
+/// The kernel's function; what is an activation has none.
+fn function(unary: Unary) -> Result<Function, String> {
+    Ok(match unary {
+        Unary::Abs => Function::Abs,
+        Unary::Ceil => Function::Ceil,
+        Unary::Cosine => Function::Cosine,
+        Unary::Elu { alpha } => Function::Elu { alpha },
+        Unary::Erf => Function::Erf,
+        Unary::Exp => Function::Exp,
+        Unary::Floor => Function::Floor,
+        Unary::Gelu => Function::Gelu,
+        Unary::GeluTanh => Function::GeluTanh,
+        Unary::LeakyRelu { slope } => Function::LeakyRelu { slope },
+        Unary::Logarithm => Function::Logarithm,
+        Unary::Negative => Function::Negative,
+        Unary::Not => Function::Not,
+        Unary::NotZero => Function::NotZero,
+        Unary::Reciprocal => Function::Reciprocal,
+        Unary::Round => Function::Round,
+        Unary::Sign => Function::Sign,
+        Unary::Sine => Function::Sine,
+        Unary::Softplus => Function::Softplus,
+        Unary::Sqrt => Function::Sqrt,
+        Unary::Tanh => Function::Tanh,
+        Unary::Clip { .. }
+        | Unary::HardSigmoid { .. }
+        | Unary::HardSwish
+        | Unary::Relu
+        | Unary::Sigmoid
+        | Unary::Silu => return Err(format!("{unary:?} is an activation")),
+    })
 }
