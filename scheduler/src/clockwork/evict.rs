@@ -112,6 +112,7 @@ impl Clockwork {
     /// Forgets a copy and counts its pages as free. What was pledged to it goes to the others.
     pub(super) fn drop_copy(&mut self, device: usize, slot: usize) {
         let copy = self.devices[device].remove(slot);
+        self.note_room(device);
         let id = copy.model;
         let model = &mut self.models[id.index()];
         let place = model.copies.iter().position(|place| index(place.device) == device);

@@ -1,6 +1,6 @@
 //! Which weights are copied to which device next.
 
-use clockwork_wire::{ActionKind, ModelId, Nanos, PageRange, Pages, Span, Window};
+use clockwork_wire::{ActionKind, ModelId, Nanos, PageRange, Span, Window};
 use smallvec::SmallVec;
 
 use super::device::{Copy, Stage};
@@ -23,6 +23,7 @@ impl Clockwork {
     /// A request could not be served by the copies that there are.
     pub(super) fn unserved(&mut self, id: ModelId, kind: usize) {
         self.pace.refused(self.now);
+        self.models[id.index()].lacking = true;
         self.want_copy(id, self.kinds[kind].single());
     }
 
@@ -40,11 +41,13 @@ impl Clockwork {
     }
 
     /// Asks for another copy if the queue of a model has grown so long that loading one would
-    /// shorten the wait.
+    /// shorten the wait, and if there is room: all that waits is in time without it, for which no other
+    /// copy need go.
     pub(super) fn relieve(&mut self, id: ModelId, kind: usize, end: Nanos) {
         let kind = &self.kinds[kind];
         let worth = kind.load.value() + kind.most().exec.value();
-        if end - self.now > worth && self.models[id.index()].loading == 0 {
+        let roomy = self.rooms.most() >= kind.pages;
+        if roomy && end - self.now > worth && self.models[id.index()].loading == 0 {
             let single = kind.single();
             self.want_copy(id, single);
         }
@@ -98,6 +101,8 @@ impl Clockwork {
             return false;
         }
         let urgent = model.copies.is_empty() && !model.queue.is_empty();
+        let interval = model.arrivals.interval();
+        let lacking = std::mem::take(&mut self.models[id.index()].lacking);
         let limit = self.limit(id);
         let mut sites: SmallVec<[Site; SAMPLE]> = SmallVec::new();
         // Requests that nobody else serves are worth a look at every device.
@@ -105,14 +110,15 @@ impl Clockwork {
         let mut next = self.rotor;
         for device in self.loaders.around(self.rotor).take(looked_at) {
             next = device + 1;
-            sites.extend(self.site(id, device).filter(|site| site.end < limit));
+            if urgent || lacking || self.has_room(id, device) {
+                sites.extend(self.site(id, device).filter(|site| site.end < limit));
+            }
             if sites.len() == SAMPLE {
                 break;
             }
         }
         self.rotor = next;
         sites.sort_unstable();
-        let interval = model.arrivals.interval();
         let victims = if urgent { Victims::Any } else { Victims::Rarer(interval) };
         for site in sites {
             if self.order_load(id, site, victims) {
@@ -129,12 +135,9 @@ impl Clockwork {
         if !self.config.spread || self.cold > 0 || copies.is_empty() {
             return false;
         }
-        let roomy = |&device: &usize| {
-            let device = &self.devices[device];
-            let kind = self.models[id.index()].kind_on(device.worker);
-            let room = device.pages_free + device.rest.map_or(Pages::ZERO, |rest| rest.pages());
-            let fits = kind.is_some_and(|kind| room >= self.kinds[kind].pages);
-            fits && device.load.len() == 0 && device.openings.is_empty()
+        let roomy = |&at: &usize| {
+            let device = &self.devices[at];
+            self.has_room(id, at) && device.load.len() == 0 && device.openings.is_empty()
         };
         let devices = self.loaders.around(from).take(SAMPLE).filter(roomy);
         let site = devices.filter_map(|device| self.site(id, device)).min();
@@ -197,6 +200,7 @@ impl Clockwork {
         });
         model.loading += 1;
         model.copies.push(Place::new(site.device, slot));
+        self.note_room(site.device);
         self.open(site.device, slot, there);
         self.widen(id);
         self.moved(id);

@@ -23,8 +23,8 @@
 //! * *Deferral* (`defer`), if configured: a batch that is expected to grow waits while the device has
 //!   something else to do.
 //! * *Loads that pay* (`load`): a further copy is made where it serves a request sooner than the
-//!   present ones would, and a first one if it can be there in time; where memory is free, one that
-//!   had to refuse is copied in any case. Models with unmet work stand in one heap, by how much of it
+//!   present ones would, and a first one if it can be there in time; others give way to it only if
+//!   requests had to be refused; where memory is free, one that had to refuse is copied in any case. Models with unmet work stand in one heap, by how much of it
 //!   they have.
 //! * *Loads in pieces* (`pieces`): a large model is loaded piece by piece, and what is more urgent goes
 //!   between.
@@ -65,6 +65,7 @@ mod pace;
 mod pending;
 mod pieces;
 mod rests;
+mod rooms;
 mod topology;
 mod wants;
 mod wide;
@@ -90,6 +91,7 @@ use self::links::Links;
 use self::model::Model;
 use self::pace::Pace;
 use self::pending::Table;
+use self::rooms::Rooms;
 use self::wants::Wants;
 use self::wide::Wide;
 use crate::Scheduler;
@@ -138,6 +140,8 @@ pub struct Clockwork {
     unmet: Least,
     /// Devices whose copy engine can be given more.
     loaders: Bits,
+    /// How much more each device can hold.
+    rooms: Rooms,
     /// Devices whose copy engine is to be given more of what is open in this turn.
     hungry: Vec<usize>,
     /// How many devices are up.
@@ -183,6 +187,7 @@ impl Clockwork {
             due: Least::new(),
             unmet: Least::new(),
             loaders: Bits::default(),
+            rooms: Rooms::new(),
             hungry: Vec::new(),
             engines: 0,
             cold: 0,

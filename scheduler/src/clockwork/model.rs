@@ -26,6 +26,8 @@ pub(super) struct Model {
     pub cold: bool,
     /// Whether it is among the models that a device has to be found for in this turn.
     pub fresh: bool,
+    /// Whether requests had to be refused since it was last looked for a device for another copy.
+    pub lacking: bool,
     /// The answer while no worker serves it, other than that there is no such model.
     pub absent: Option<Status>,
     /// Which device is to do the work that waits, as far as admission is concerned.

@@ -30,6 +30,7 @@ impl Clockwork {
             for id in self.devices[at].found.clone() {
                 self.find(at, id);
             }
+            self.note_room(at);
             self.note_loader(at);
             self.todo.push(at);
         }
@@ -43,6 +44,7 @@ impl Clockwork {
         self.free.grow(count);
         self.near.grow(count);
         self.loaders.grow(count);
+        self.rooms.grow(count);
     }
 
     /// A worker is gone: what was on its way is answered or given to others, what it held is held no
@@ -83,6 +85,7 @@ impl Clockwork {
         device.pages_free += device.rest.take().map_or(Pages::ZERO, |rest| rest.pages());
         self.devices[at].exec = Engine::default();
         self.devices[at].load = Engine::default();
+        self.note_room(at);
         self.note_loader(at);
         self.park(at);
     }
@@ -169,6 +172,7 @@ impl Clockwork {
         model.copies.push(Place::new(at, slot));
         model.loading += 1;
         self.unmet.set(id.index(), NEVER);
+        self.note_room(at);
         self.widen(id);
         self.loaded(id, at, slot);
         self.repledge(id);
