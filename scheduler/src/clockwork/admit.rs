@@ -52,8 +52,8 @@ impl Clockwork {
     fn kind_for(&self, id: ModelId) -> Result<usize, Status> {
         let most = usize::try_from(self.config.max_requests).unwrap_or(usize::MAX);
         let model = self.models.get(id.index()).ok_or(Status::UNKNOWN_MODEL)?;
-        let absent = model.absent.unwrap_or(Status::UNKNOWN_MODEL);
-        let kind = model.kind().ok_or(absent)?;
+        let absent = || model.absent.unwrap_or(Status::UNKNOWN_MODEL);
+        let kind = model.kind().ok_or_else(absent)?;
         if self.table.count() >= most { Err(Status::OVERLOADED) } else { Ok(kind) }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Pledge {
     device: u32,
     urgency: Urgency,
     /// How many requests it is expected to have when its turn comes: a batch size.
-    room: u32,
+    room: u16,
     /// What is counted: how long such a batch takes.
     time: Span,
     /// When it was expected to start; what is pledged later does not come before it.
@@ -47,20 +47,26 @@ pub(super) struct Desk {
 impl Desk {
     /// When work of this urgency that is pledged now would be reached.
     fn reached(&self, now: Nanos, urgency: Urgency) -> Nanos {
-        let before: Span = self.pledged[..=urgency.0].iter().copied().sum();
+        let before: Span = self.pledged[..=urgency.level()].iter().copied().sum();
         self.end.max(now) + before
     }
 }
 
 /// How tight an SLO is: work that is less urgent does not stand in the way of work that is more so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Urgency(usize);
+pub(super) struct Urgency(u8);
 
 impl Urgency {
     /// By powers of two from 17 ms on.
     pub(super) fn of(slo: Span) -> Self {
         let bits = u64::BITS - (slo.get() >> 24).leading_zeros();
-        Self(index(bits).min(URGENCIES - 1))
+        let level = index(bits).min(URGENCIES - 1);
+        Self(u8::try_from(level).expect("there are few"))
+    }
+
+    /// Its place among all, the most urgent first.
+    fn level(self) -> usize {
+        usize::from(self.0)
     }
 }
 
@@ -127,7 +133,7 @@ impl Clockwork {
         self.desks[device].end.max(pledge.start).max(self.carried_by(
             id,
             device,
-            index(pledge.room),
+            usize::from(pledge.room),
         ))
     }
 
@@ -153,12 +159,12 @@ impl Clockwork {
         let interval = self.models[id.index()].arrivals.interval().get().max(1);
         let wait = (self.starts(id, &pledge) - self.now).scale(SURE);
         let more = usize::try_from(wait.get() / interval).unwrap_or(usize::MAX);
-        let count = more.saturating_add(index(pledge.room) + 1);
+        let count = more.saturating_add(usize::from(pledge.room) + 1);
         let size = self.kinds[kind].filled(count);
         // What is copied longer than it is executed keeps the device for as long as that.
         let copied = self.links.copied_in(id, index(pledge.device), size.count);
         let time = size.exec.value().max(copied);
-        Pledge { room: u32::from(size.batch.get()), time, ..pledge }
+        Pledge { room: size.batch.get(), time, ..pledge }
     }
 
     /// Counts a request that has just joined its model's queue.
@@ -168,7 +174,8 @@ impl Clockwork {
             self.take_pledge(id, last);
         }
         if let Change::Grows | Change::Begins = at.change {
-            self.desks[index(at.pledge.device)].pledged[at.pledge.urgency.0] += at.pledge.time;
+            self.desks[index(at.pledge.device)].pledged[at.pledge.urgency.level()] +=
+                at.pledge.time;
             self.models[id.index()].pledges.push(at.pledge);
         }
     }
@@ -190,7 +197,7 @@ impl Clockwork {
         loop {
             let Model { pledges, queue, .. } = &self.models[id.index()];
             match pledges.first() {
-                Some(first) if queue.len() + index(first.room) <= room(pledges) => {
+                Some(first) if queue.len() + usize::from(first.room) <= room(pledges) => {
                     self.take_pledge(id, 0);
                 }
                 _ => return,
@@ -213,7 +220,7 @@ impl Clockwork {
 
     fn take_pledge(&mut self, id: ModelId, at: usize) {
         let pledge = self.models[id.index()].pledges.remove(at);
-        self.desks[index(pledge.device)].pledged[pledge.urgency.0] -= pledge.time;
+        self.desks[index(pledge.device)].pledged[pledge.urgency.level()] -= pledge.time;
     }
 
     /// Takes everything back that a model has pledged to a device that it will not be served by.
@@ -222,7 +229,7 @@ impl Clockwork {
         self.models[id.index()].pledges.retain(|pledge| {
             let stays = index(pledge.device) != device;
             if !stays {
-                desks[device].pledged[pledge.urgency.0] -= pledge.time;
+                desks[device].pledged[pledge.urgency.level()] -= pledge.time;
             }
             stays
         });
@@ -253,7 +260,7 @@ impl Clockwork {
 
     /// When a device could begin work that is given to it now, behind all that is pledged to it.
     pub(super) fn reached(&self, device: usize) -> Nanos {
-        self.desks[device].reached(self.now, Urgency(URGENCIES - 1))
+        self.desks[device].reached(self.now, Urgency::of(Span::MAX))
     }
 
     /// Notes when what a device has been given ends.
@@ -264,7 +271,7 @@ impl Clockwork {
 
 /// How many requests are counted.
 fn room(pledges: &Pledges) -> usize {
-    pledges.iter().map(|pledge| index(pledge.room)).sum()
+    pledges.iter().map(|pledge| usize::from(pledge.room)).sum()
 }
 
 /// The part of the requests that a batch is expected to gather which is counted on: room that is not

@@ -22,26 +22,26 @@ pub(super) struct Model {
     pub loaded: u32,
     /// INFERs on their way.
     pub in_flight: u32,
+    /// How many of the copies are loading.
+    pub loading: u32,
+    /// Where it stands among the models with many copies, if it is one.
+    pub wide: Option<u32>,
     /// Whether requests wait and no device has a copy.
     pub cold: bool,
     /// Whether it is among the models that a device has to be found for in this turn.
     pub fresh: bool,
     /// Whether requests had to be refused since it was last looked for a device for another copy.
     pub lacking: bool,
-    /// The answer while no worker serves it, other than that there is no such model.
-    pub absent: Option<Status>,
+    /// As which kinds it is served: one, unless workers differ.
+    pub lanes: SmallVec<[Lane; 1]>,
     /// Which device is to do the work that waits, as far as admission is concerned.
     pub pledges: Pledges,
     /// Devices that hold it or are loading it, and the slot there.
     pub copies: SmallVec<[Place; 4]>,
-    /// As which kinds it is served: one, unless workers differ.
-    pub lanes: SmallVec<[Lane; 1]>,
-    /// Where it stands among the models with many copies, if it is one.
-    pub wide: Option<usize>,
     /// Not before this is it looked at whether another copy would be of use.
     pub patience: Patience,
-    /// How many of the copies are loading.
-    pub loading: u32,
+    /// The answer while no worker serves it, other than that there is no such model.
+    pub absent: Option<Status>,
     /// Which workers serve it, and as which kind; the first that came first.
     workers: SmallVec<[(WorkerId, u32); 2]>,
 }
@@ -190,6 +190,9 @@ impl Arrivals {
         self.interval
     }
 }
+
+/// What a request that comes touches of its model is three cache lines, but for the list of copies.
+const _: () = assert!(std::mem::offset_of!(Model, copies) <= 3 * 64);
 
 const PATIENCE_LEAST: Span = Span::from_millis(5);
 const PATIENCE_MOST: Span = Span::from_millis(320);

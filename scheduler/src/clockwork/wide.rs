@@ -14,18 +14,18 @@ use super::index;
 #[derive(Debug, Default)]
 pub(super) struct Wide {
     holders: Vec<Bits>,
-    free: Vec<usize>,
+    free: Vec<u32>,
 }
 
 impl Wide {
     /// The devices that have a model loaded.
-    pub(super) fn holders(&self, wide: usize) -> &Bits {
-        &self.holders[wide]
+    pub(super) fn holders(&self, wide: u32) -> &Bits {
+        &self.holders[index(wide)]
     }
 
     /// Notes whether a device has a model loaded.
-    pub(super) fn note(&mut self, wide: usize, device: usize, holds: bool) {
-        let holders = &mut self.holders[wide];
+    pub(super) fn note(&mut self, wide: u32, device: usize, holds: bool) {
+        let holders = &mut self.holders[index(wide)];
         if holds {
             holders.grow(device + 1);
             holders.insert(device);
@@ -34,15 +34,15 @@ impl Wide {
         }
     }
 
-    fn add(&mut self) -> usize {
+    fn add(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.holders.push(Bits::default());
-            self.holders.len() - 1
+            u32::try_from(self.holders.len() - 1).expect("fewer models than 2^32")
         })
     }
 
-    fn remove(&mut self, wide: usize) {
-        self.holders[wide].clear();
+    fn remove(&mut self, wide: u32) {
+        self.holders[index(wide)].clear();
         self.free.push(wide);
     }
 }
