@@ -6,6 +6,7 @@ pub mod attached;
 pub mod bench;
 pub mod client;
 pub mod cluster;
+pub mod compile;
 pub mod controller;
 pub mod demo;
 pub mod failure;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use clockwork_bins::{bench, client, controller, demo, exit, log, model, sim, up, worker, zoo};
+use clockwork_bins::{
+    bench, client, compile, controller, demo, exit, log, model, sim, up, worker, zoo,
+};
 
 #[derive(Parser)]
 #[command(name = "clockwork", about = "Predictable DNN serving", disable_version_flag = true)]
@@ -26,6 +28,9 @@ enum Tool {
     Log(log::Arguments),
     /// Show, load and unload a controller's models
     Model(model::Arguments),
+    /// Compile an ONNX model, to be served
+    #[command(alias = "convert")]
+    Compile(compile::Arguments),
     /// Make models of well-known architectures, with seeded weights
     Zoo(zoo::Arguments),
     /// Decide everything
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         Tool::Bench(arguments) => bench::run(&arguments),
         Tool::Log(arguments) => log::run(&arguments),
         Tool::Model(arguments) => model::run(&arguments),
+        Tool::Compile(arguments) => compile::run(&arguments),
         Tool::Zoo(arguments) => zoo::run(&arguments),
         Tool::Controller(arguments) => controller::run(&arguments),
         Tool::Worker(arguments) => worker::run(&arguments),

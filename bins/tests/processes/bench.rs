@@ -145,6 +145,7 @@ fn executable(program: &str) -> &'static str {
         "worker_dummy" => env!("CARGO_BIN_EXE_worker_dummy"),
         "controller" => env!("CARGO_BIN_EXE_controller"),
         "client" => env!("CARGO_BIN_EXE_client"),
+        "convert" => env!("CARGO_BIN_EXE_convert"),
         "clockwork" => env!("CARGO_BIN_EXE_clockwork"),
         other => panic!("there is no program `{other}`"),
     }

@@ -8,6 +8,7 @@ mod bad_input;
 mod bench;
 mod benches;
 mod cluster;
+mod compile;
 mod cores;
 mod documented;
 mod failure;

@@ -19,6 +19,7 @@ mod kernel;
 mod manifest;
 mod plan;
 mod step;
+mod store;
 mod weights;
 mod written;
 
@@ -42,6 +43,7 @@ pub use kernel::{
 pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
 pub use step::{CheckedStep, Extent};
+pub use store::locate;
 pub use weights::Weights;
 use weights::hexadecimal;
 

@@ -24,6 +24,21 @@ pub(super) struct Graph {
     pub(super) values: Vec<Info>,
 }
 
+impl Graph {
+    /// Weights of convolutions and fully connected layers.
+    pub(super) fn weights(&self) -> usize {
+        let inside = |node: &Node| {
+            let (Op::Convolution(Convolution { weights, bias, .. })
+            | Op::Linear(Linear { weights, bias, .. })) = &node.op
+            else {
+                return 0;
+            };
+            weights.len() + bias.len()
+        };
+        self.nodes.iter().map(inside).sum()
+    }
+}
+
 /// An index into [`Graph::values`].
 pub(super) type Value = usize;
 

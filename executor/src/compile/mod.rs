@@ -76,16 +76,58 @@ use weights::Packed;
 /// # Errors
 /// Names the node and what of it is not supported.
 pub fn compile(onnx: &[u8], batches: &[BatchSize]) -> Result<Artifact, CompileError> {
+    compile_watched(onnx, batches, |_| ())
+}
+
+/// How far a compilation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The model has been read.
+    Read {
+        /// Operations that depend on the input.
+        nodes: usize,
+        /// Weights of its convolutions and fully connected layers.
+        weights: usize,
+    },
+    /// Operations have been made one where a kernel does several.
+    Fused {
+        /// Operations that are left.
+        nodes: usize,
+    },
+    /// A batch size has its plan.
+    Planned {
+        /// The batch size.
+        batch: u16,
+        /// Steps of the plan.
+        steps: usize,
+        /// Bytes of workspace.
+        workspace: usize,
+    },
+}
+
+/// Compiles as [`compile`] does, and says after each stage how far it has come.
+///
+/// # Errors
+/// Names the node and what of it is not supported.
+pub fn compile_watched(
+    onnx: &[u8],
+    batches: &[BatchSize],
+    mut watch: impl FnMut(Progress),
+) -> Result<Artifact, CompileError> {
     let sizes: Vec<u16> = batches.iter().map(|batch| batch.get()).collect();
     if sizes.first() != Some(&1) || !sizes.is_sorted_by(|a, b| a < b) {
         return Err(CompileError::Batches { batches: sizes });
     }
     let mut graph = import::import(onnx)?;
+    watch(Progress::Read { nodes: graph.nodes.len(), weights: graph.weights() });
     fuse::fuse(&mut graph);
+    watch(Progress::Fused { nodes: graph.nodes.len() });
     let mut packed = Packed::default();
     let mut files = Files::new();
     for &size in &sizes {
         let plan = lower::lower(&graph, &mut packed, size)?;
+        let (steps, workspace) = (plan.steps.len(), plan.workspace_bytes);
+        watch(Progress::Planned { batch: size, steps, workspace });
         files.insert(plan_path(CPU_FP32, size), to_json(&plan));
     }
     let manifest = manifest(&graph, sizes, &packed.bytes)?;

@@ -1,7 +1,7 @@
 //! Damaged artifacts and models are refused in words. What is accepted all the same stays inside
 //! the memory that it was given.
 
-use clockwork_executor::artifact::{Artifact, ArtifactError, CPU_FP32, Files, MANIFEST};
+use clockwork_executor::artifact::{Artifact, ArtifactError, CPU_FP32, Files, MANIFEST, locate};
 use clockwork_executor::compile::{CompileError, compile, digits};
 use clockwork_executor::cpu::Kernels;
 use clockwork_wire::BatchSize;
@@ -137,6 +137,31 @@ fn an_artifact_survives_the_disk() {
     assert_eq!(Artifact::read(folder.path()).expect("read"), artifact);
     let error = Artifact::read(&folder.path().join("absent")).expect_err("absent").to_string();
     assert!(error.contains("absent") && error.contains(MANIFEST), "{error}");
+}
+
+#[test]
+fn an_artifact_is_put_in_place_as_a_whole_and_nothing_else_is_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (artifact, place) = (digits::artifact(), folder.path().join("digits"));
+    let entries = || folder.path().read_dir().expect("readable").count();
+    for _ in 0..2 {
+        artifact.store(&place).expect("stored");
+        assert_eq!(Artifact::read(&place).expect("read"), artifact);
+        assert_eq!(entries(), 1, "nothing is left beside it");
+    }
+    std::fs::write(place.join("stale"), "of the old one").expect("written");
+    artifact.store(&place).expect("replaced");
+    assert!(!place.join("stale").exists());
+    assert_eq!(locate(&place.join("model")), place);
+    assert_eq!(locate(&place), place);
+    let stranger = folder.path().join("stranger");
+    std::fs::create_dir(&stranger).expect("made");
+    artifact.store(&stranger).expect("an empty folder may be filled");
+    std::fs::remove_file(stranger.join(MANIFEST)).expect("removed");
+    let error = artifact.store(&stranger).expect_err("refused").to_string();
+    assert!(error.contains("stranger") && error.contains("no compiled model"), "{error}");
+    assert!(stranger.join("variants").is_dir() && entries() == 2);
+    assert_eq!(locate(&stranger.join("model")), stranger.join("model"));
 }
 
 #[test]
