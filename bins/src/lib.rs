@@ -4,6 +4,7 @@
 
 pub mod attached;
 pub mod bench;
+pub mod check_model;
 pub mod client;
 pub mod cluster;
 pub mod compile;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clockwork_bins::{
-    bench, client, compile, controller, demo, exit, log, model, sim, up, worker, zoo,
+    bench, check_model, client, compile, controller, demo, exit, log, model, sim, up, worker, zoo,
 };
 
 #[derive(Parser)]
@@ -33,6 +33,9 @@ enum Tool {
     Compile(compile::Arguments),
     /// Make models of well-known architectures, with seeded weights
     Zoo(zoo::Arguments),
+    /// Check a compiled model: sizes, durations, outputs
+    #[command(name = "check_model")]
+    CheckModel(check_model::Arguments),
     /// Decide everything
     Controller(controller::Arguments),
     /// Serve models on this machine's devices
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Tool::Log(arguments) => log::run(&arguments),
         Tool::Model(arguments) => model::run(&arguments),
         Tool::Compile(arguments) => compile::run(&arguments),
+        Tool::CheckModel(arguments) => check_model::run(&arguments),
         Tool::Zoo(arguments) => zoo::run(&arguments),
         Tool::Controller(arguments) => controller::run(&arguments),
         Tool::Worker(arguments) => worker::run(&arguments),

@@ -7,6 +7,7 @@
 mod bad_input;
 mod bench;
 mod benches;
+mod check_model;
 mod cluster;
 mod compile;
 mod cores;

@@ -32,6 +32,7 @@ mod isa;
 mod lanes;
 mod tile;
 
+mod alone;
 mod device;
 mod device_core;
 mod durations;
@@ -40,6 +41,7 @@ mod profile;
 mod program;
 mod run;
 
+pub use alone::{Alone, AloneError};
 pub use device::CpuDevice;
 pub use device_core::Host;
 pub use isa::Kernels;

@@ -1,0 +1,139 @@
+//! Comparison with outputs that somebody else has computed.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::npz::{self, Arrays};
+use super::subject::{Port, Subject};
+use crate::Failure;
+
+/// How far an output tensor is from the reference.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Agreement {
+    /// The tensor's name.
+    pub(super) name: String,
+    /// Requests that were compared.
+    pub(super) requests: usize,
+    /// The largest difference between two elements.
+    pub(super) difference: f32,
+    /// The largest magnitude in the reference.
+    pub(super) magnitude: f32,
+    /// The first by the second; NaN if one of the two has a NaN.
+    pub(super) error: f32,
+    /// Whether the error is within the tolerance.
+    pub(super) within: bool,
+}
+
+/// Requests, and the outputs that they should have, tensor by tensor.
+struct Golden {
+    requests: Vec<Vec<f32>>,
+    outputs: Vec<Vec<f32>>,
+}
+
+/// Runs the requests of a golden file, and says for each output tensor how far it is off.
+pub(super) fn compare(
+    subject: &mut Subject,
+    path: &Path,
+    tolerance: f32,
+) -> Result<Vec<Agreement>, Failure> {
+    let golden = Golden::of(&npz::read(path)?, subject)
+        .map_err(|reason| Unfit { path: path.to_owned(), reason })?;
+    let mut ours: Vec<Vec<f32>> = vec![Vec::new(); subject.outputs.len()];
+    for request in &golden.requests {
+        let outputs = subject.outputs.clone();
+        let mut rest = subject.run(&[request])?;
+        for (port, ours) in outputs.iter().zip(&mut ours) {
+            let (tensor, others) = rest.split_at(port.elements);
+            ours.extend(tensor);
+            rest = others;
+        }
+    }
+    let tensors = subject.outputs.iter().zip(ours.iter().zip(&golden.outputs));
+    let count = golden.requests.len();
+    Ok(tensors.map(|(port, (a, b))| agreement(&port.name, count, (a, b), tolerance)).collect())
+}
+
+/// The golden file does not fit the model.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", path.display())]
+struct Unfit {
+    path: PathBuf,
+    reason: String,
+}
+
+impl Golden {
+    /// The golden that these arrays are for this model: `in_NAME` and `out_NAME`, of one or more requests.
+    fn of(arrays: &Arrays, subject: &Subject) -> Result<Self, String> {
+        let find = |prefix: &str, port: &Port| {
+            let name = format!("{prefix}_{}", port.name);
+            let found = arrays.get(&name).ok_or_else(|| {
+                let names: Vec<_> = arrays.keys().map(String::as_str).collect();
+                format!("it has no array {name}; it has {}", names.join(", "))
+            })?;
+            let whole = found.len().is_multiple_of(port.elements) && !found.is_empty();
+            let reason = || format!("{name} has {} elements, {}", found.len(), port.elements);
+            if whole { Ok(found) } else { Err(reason() + " make a request") }
+        };
+        let inputs: Vec<_> =
+            subject.inputs.iter().map(|port| find("in", port)).collect::<Result<_, _>>()?;
+        let outputs: Vec<_> =
+            subject.outputs.iter().map(|port| find("out", port)).collect::<Result<_, _>>()?;
+        let arrays = inputs.iter().zip(&subject.inputs).chain(outputs.iter().zip(&subject.outputs));
+        let mut counts: Vec<_> = arrays.map(|(array, port)| array.len() / port.elements).collect();
+        counts.dedup();
+        let &[count] = counts.as_slice() else {
+            return Err(format!("its arrays are of {counts:?} requests"));
+        };
+        let request = |index: usize| {
+            let parts = inputs
+                .iter()
+                .zip(&subject.inputs)
+                .map(|(array, port)| &array[index * port.elements..(index + 1) * port.elements]);
+            parts.flatten().copied().collect()
+        };
+        let outputs = outputs.into_iter().cloned().collect();
+        Ok(Self { requests: (0..count).map(request).collect(), outputs })
+    }
+}
+
+fn agreement(
+    name: &str,
+    requests: usize,
+    (ours, theirs): (&[f32], &[f32]),
+    tolerance: f32,
+) -> Agreement {
+    let largest = |values: &mut dyn Iterator<Item = f32>| {
+        values.fold(0.0, |most, value| if value.is_nan() { value } else { f32::max(most, value) })
+    };
+    let differences = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs());
+    // A NaN must not disappear in a maximum.
+    let invalid = ours.iter().chain(theirs).any(|value| !value.is_finite());
+    let difference = if invalid { f32::NAN } else { largest(&mut differences.into_iter()) };
+    let magnitude = largest(&mut theirs.iter().map(|value| value.abs()));
+    let error = if difference == 0.0 { 0.0 } else { difference / magnitude };
+    let within = error <= tolerance;
+    Agreement { name: name.to_owned(), requests, difference, magnitude, error, within }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_the_largest_difference_by_the_largest_magnitude() {
+        let same = agreement("y", 1, (&[1.0, -4.0], &[1.0, -4.0]), 0.0);
+        assert_eq!((same.error, same.within), (0.0, true));
+        let off = agreement("y", 1, (&[1.5, -4.0], &[1.0, -4.0]), 0.125);
+        assert_eq!((off.difference, off.magnitude, off.error, off.within), (0.5, 4.0, 0.125, true));
+        assert!(!agreement("y", 1, (&[1.5, -4.0], &[1.0, -4.0]), 0.1).within);
+    }
+
+    #[test]
+    fn what_is_not_finite_never_agrees() {
+        for (ours, theirs) in [([f32::NAN], [1.0]), ([1.0], [f32::NAN]), ([f32::INFINITY], [1.0])] {
+            let judged = agreement("y", 1, (&ours, &theirs), 1e30);
+            assert!(!judged.within && judged.error.is_nan(), "{judged:?}");
+        }
+    }
+}
