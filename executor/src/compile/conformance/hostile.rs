@@ -1,0 +1,134 @@
+//! Models with numbers that nobody would write: refused or compiled, never a panic.
+
+use super::model::{Model, numbers};
+
+/// Models that have most operators among them.
+fn models() -> Vec<Model> {
+    let image = Model::new(&[0, 4, 6, 6])
+        .floats("w", &[4, 1, 3, 3], &numbers(36))
+        .integers("p", &[0, 0, 1, 0, 0, 0, 0, 1])
+        .floats("s", &[4], &[1.0, 1.0, 2.0, 0.5])
+        .integers("split", &[1, 3])
+        .node("Conv", &["x", "w"], "a")
+        .int("group", 4)
+        .ints("strides", &[1, 2])
+        .ints("dilations", &[1, 1])
+        .ints("pads", &[1, 1, 1, 1])
+        .node("MaxPool", &["a"], "b")
+        .ints("kernel_shape", &[2, 2])
+        .ints("strides", &[1, 1])
+        .int("ceil_mode", 1)
+        .node("Pad", &["b", "p"], "c")
+        .node("Resize", &["c", "", "s"], "d")
+        .node("Split", &["d", "split"], "e")
+        .and("f")
+        .int("axis", 1)
+        .node("Concat", &["f", "e"], "g")
+        .int("axis", 1)
+        .node("DepthToSpace", &["g"], "h")
+        .int("blocksize", 2)
+        .node("LRN", &["h"], "i")
+        .int("size", 3)
+        .node("Flatten", &["i"], "y")
+        .int("axis", 1);
+    let sequence = Model::new(&[0, 3, 4])
+        .integers("starts", &[1])
+        .integers("ends", &[3])
+        .integers("axes", &[1])
+        .integers("steps", &[1])
+        .integers("i", &[1, 0])
+        .integers("r", &[1, 2, 1])
+        .integers("target", &[0, -1, 2])
+        .integers("wide", &[2, 1, 4])
+        .floats("one", &[1], &[1.0])
+        .node("Slice", &["x", "starts", "ends", "axes", "steps"], "a")
+        .node("Gather", &["a", "i"], "b")
+        .int("axis", 1)
+        .node("Tile", &["b", "r"], "c")
+        .node("Transpose", &["c"], "d")
+        .ints("perm", &[0, 2, 1])
+        .node("MatMul", &["d", "c"], "e")
+        .node("Softmax", &["e"], "f")
+        .int("axis", 2)
+        .node("LayerNormalization", &["f", "one"], "g")
+        .int("axis", -1)
+        .node("ReduceMean", &["g"], "h")
+        .ints("axes", &[1])
+        .node("Reshape", &["h", "target"], "k")
+        .node("ConstantOfShape", &["wide"], "l")
+        .node("Unsqueeze", &["k", "axes"], "m")
+        .node("Squeeze", &["m", "axes"], "n")
+        .node("Expand", &["h", "wide"], "o")
+        .node("Add", &["o", "l"], "y");
+    vec![image, sequence]
+}
+
+const NUMBERS: [i64; 12] = [i64::MIN, -(1 << 40), -7, -1, 0, 1, 2, 3, 7, 65_536, 1 << 40, i64::MAX];
+
+/// Compiles; gives whether that went well.
+fn compiles(model: &Model) -> bool {
+    model.compiled().is_ok()
+}
+
+#[test]
+fn no_number_of_an_attribute_or_a_constant_is_dangerous() {
+    let (mut good, mut all) = (0, 0);
+    for model in models() {
+        assert!(compiles(&model), "{}", model.refusal());
+        let mut try_all = |damage: &mut dyn FnMut(&mut Model, i64)| {
+            for number in NUMBERS {
+                let mut damaged = model.clone();
+                damage(&mut damaged, number);
+                good += usize::from(compiles(&damaged));
+                all += 1;
+            }
+        };
+        for (node, attribute) in model.nodes.iter().enumerate().flat_map(|(node, proto)| {
+            (0..proto.attribute.len()).map(move |attribute| (node, attribute))
+        }) {
+            try_all(&mut |model, number| model.nodes[node].attribute[attribute].i = number);
+            for index in 0..model.nodes[node].attribute[attribute].ints.len() {
+                try_all(&mut |model, number| {
+                    model.nodes[node].attribute[attribute].ints[index] = number;
+                });
+            }
+        }
+        for constant in 0..model.constants.len() {
+            for index in 0..model.constants[constant].int64_data.len() {
+                try_all(&mut |model, number| {
+                    model.constants[constant].int64_data[index] = number;
+                });
+            }
+            for index in 0..model.constants[constant].dims.len() {
+                try_all(&mut |model, number| model.constants[constant].dims[index] = number);
+            }
+        }
+        for node in 0..model.nodes.len() {
+            let mut swapped = model.clone();
+            swapped.nodes[node].input.reverse();
+            compiles(&swapped);
+            let mut short = model.clone();
+            short.nodes[node].input.pop();
+            compiles(&short);
+            let mut fewer = model.clone();
+            fewer.nodes[node].attribute.clear();
+            compiles(&fewer);
+        }
+    }
+    assert!(good > 50 && all - good > 200, "{good} of {all}");
+}
+
+#[test]
+fn a_file_cut_or_changed_anywhere_is_no_danger() {
+    for model in models() {
+        let bytes = model.bytes();
+        for end in 0..bytes.len() {
+            let _ = super::super::compile(&bytes[..end], &[clockwork_wire::BatchSize::ONE]);
+        }
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x41;
+            let _ = super::super::compile(&changed, &[clockwork_wire::BatchSize::ONE]);
+        }
+    }
+}

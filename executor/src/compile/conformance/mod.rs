@@ -1,0 +1,10 @@
+//! Each operator, compiled and run, against its definition written down as plainly as possible.
+
+mod elementwise;
+mod hostile;
+mod image;
+mod model;
+mod movement;
+mod range;
+mod version;
+mod whole;
