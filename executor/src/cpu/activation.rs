@@ -1,5 +1,6 @@
 //! Activations on elements in place.
 
+use super::math::exp;
 use crate::artifact::Activation;
 
 /// Applies an activation in place.
@@ -37,5 +38,5 @@ fn cut(element: f32, low: f32, high: f32) -> f32 {
 }
 
 fn sigmoid(element: f32) -> f32 {
-    1.0 / (1.0 + (-element).exp())
+    1.0 / (1.0 + exp(-element))
 }

@@ -1,12 +1,14 @@
 //! Functions of one, two and three elements.
 
+use std::f32::consts::{LN_2, SQRT_2};
+
 use super::model::Model;
 
 /// What a function makes of -2, -0.5, 0 and 1.5, plain and channels last.
 fn check(op: &str, attributes: fn(Model) -> Model, expected: [f32; 4]) {
     let model = |shape: &[i64]| attributes(Model::new(shape).node(op, &["x"], "y"));
     model(&[0, 4]).gives(&[-2.0, -0.5, 0.0, 1.5], &expected);
-    model(&[0, 2, 1, 2]).as_image().gives(&[-2.0, -0.5, 0.0, 1.5], &expected);
+    model(&[0, 2, 1, 2]).channels_last().gives(&[-2.0, -0.5, 0.0, 1.5], &expected);
 }
 
 #[test]
@@ -32,12 +34,12 @@ fn functions_of_one_element() {
     check("Sigmoid", plain, [0.119_202_9, 0.377_540_7, 0.5, 0.817_574_5]);
     check("Sign", plain, [-1.0, -1.0, 0.0, 1.0]);
     check("Sin", plain, [-0.909_297_4, -0.479_425_5, 0.0, 0.997_495]);
-    check("Softplus", plain, [0.126_928, 0.474_077, 0.693_147_2, 1.701_413_3]);
+    check("Softplus", plain, [0.126_928, 0.474_077, LN_2, 1.701_413_3]);
     check("Swish", plain, [-0.238_405_8, -0.188_770_3, 0.0, 1.226_361_7]);
     check("Tanh", plain, [-0.964_027_6, -0.462_117_2, 0.0, 0.905_148_3]);
     let positive = |op| Model::new(&[0, 2]).node(op, &["x"], "y");
     positive("Sqrt").gives(&[4.0, 2.25], &[2.0, 1.5]);
-    positive("Log").gives(&[1.0, 2.0], &[0.0, 0.693_147_2]);
+    positive("Log").gives(&[1.0, 2.0], &[0.0, LN_2]);
     positive("Reciprocal").gives(&[4.0, -0.5], &[0.25, -2.0]);
 }
 
@@ -58,7 +60,7 @@ fn functions_of_two_elements_are_broadcast() {
     combine("Max", &[3.0, 2.5], &[2], [3.0, 2.5, 3.0, 4.0], [3.0, 2.5, 3.0, 4.0]);
     combine("Min", &[3.0, 2.5], &[2], [1.0, 2.0, 3.0, 2.5], [1.0, 2.0, 3.0, 2.5]);
     combine("Pow", &[2.0], &[], [1.0, 4.0, 9.0, 16.0], [2.0, 4.0, 8.0, 16.0]);
-    combine("Pow", &[0.5], &[1], [1.0, 1.414_213_6, 1.732_050_8, 2.0], [0.5, 0.25, 0.125, 0.0625]);
+    combine("Pow", &[0.5], &[1], [1.0, SQRT_2, 1.732_050_8, 2.0], [0.5, 0.25, 0.125, 0.0625]);
     let slope =
         Model::new(&[0, 2, 2]).floats("c", &[2, 1], &[0.5, 2.0]).node("PRelu", &["x", "c"], "y");
     slope.gives(&[-1.0, 2.0, -3.0, 4.0], &[-0.5, 2.0, -6.0, 4.0]);
@@ -79,7 +81,7 @@ fn computed_operands_are_broadcast_in_either_layout() {
     let (request, expected) =
         ([1.0, 2.0, 0.0, -1.0, 3.0, 1.0, 1.0, 0.0], [3.0, 6.0, 1.0, 0.0, 12.0, 7.0, 6.0, 4.0]);
     gate.gives(&request, &expected);
-    gate.as_image().gives(&request, &expected);
+    gate.channels_last().gives(&request, &expected);
     // Columns against rows.
     let outer = Model::new(&[0, 2])
         .integers("column", &[1, 2, 1])
@@ -142,7 +144,7 @@ fn constants_become_a_part_of_the_operation_before() {
     assert_eq!(chain.steps(), 1);
     let gelu = Model::new(&[0, 2])
         .floats("w", &[2, 2], &[1.0, 0.0, 0.0, 1.0])
-        .floats("root", &[], &[std::f32::consts::SQRT_2])
+        .floats("root", &[], &[SQRT_2])
         .floats("one", &[], &[1.0])
         .floats("half", &[1], &[0.5])
         .node("MatMul", &["x", "w"], "a")

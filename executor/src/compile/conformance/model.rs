@@ -57,7 +57,7 @@ impl Model {
     }
 
     /// The same on an image that lies channels last: a convolution that changes nothing makes it.
-    pub(super) fn as_image(mut self) -> Self {
+    pub(super) fn channels_last(mut self) -> Self {
         let channels = usize::try_from(self.shape[1]).expect("channels");
         for name in self.nodes.iter_mut().flat_map(|node| &mut node.input) {
             if name == "x" {

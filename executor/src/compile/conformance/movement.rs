@@ -9,7 +9,7 @@ fn image() -> Vec<f32> {
 
 fn check(model: &Model, expected: &[f32]) {
     model.gives(&image(), expected);
-    model.clone().as_image().gives(&image(), expected);
+    model.clone().channels_last().gives(&image(), expected);
 }
 
 fn base() -> Model {
@@ -133,7 +133,7 @@ fn channels_become_pixels_and_back() {
     let expected = [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0];
     for mode in ["DCR", "CRD"] {
         deep(mode).gives(&request, &expected);
-        deep(mode).as_image().gives(&request, &expected);
+        deep(mode).channels_last().gives(&request, &expected);
     }
     let back = Model::new(&[0, 1, 2, 4]).node("SpaceToDepth", &["x"], "y").int("blocksize", 2);
     back.gives(&expected, &request);

@@ -19,7 +19,7 @@ fn ranges_are_reduced_over_any_axes() {
             ("ReduceMax", &[0, 1, 2, 3], &[12.0]),
         ] {
             reduce(op, axes, keep).gives(&request, expected);
-            reduce(op, axes, keep).as_image().gives(&request, expected);
+            reduce(op, axes, keep).channels_last().gives(&request, expected);
         }
         let sum = Model::new(&[0, 2, 2, 2])
             .integers("axes", &[1])
@@ -27,7 +27,7 @@ fn ranges_are_reduced_over_any_axes() {
             .int("keepdims", keep);
         sum.gives(&request, &[6.0, 8.0, 10.0, 16.0]);
     }
-    let global = |op| Model::new(&[0, 2, 2, 2]).node(op, &["x"], "y").as_image();
+    let global = |op| Model::new(&[0, 2, 2, 2]).node(op, &["x"], "y").channels_last();
     global("GlobalMaxPool").gives(&request, &[4.0, 12.0]);
     global("GlobalAveragePool").gives(&request, &[2.5, 7.5]);
 }
@@ -38,7 +38,7 @@ fn shares_are_taken_along_any_axis() {
         |op: &str, axis: i64| Model::new(&[0, 2, 1, 2]).node(op, &["x"], "y").int("axis", axis);
     let (zero, three) = (0.0, 3.0_f32.ln());
     let request = [zero, three, three, zero];
-    for model in [softmax("Softmax", 1), softmax("Softmax", 1).as_image()] {
+    for model in [softmax("Softmax", 1), softmax("Softmax", 1).channels_last()] {
         model.gives(&request, &[0.25, 0.75, 0.75, 0.25]);
     }
     softmax("Softmax", -1).gives(&request, &[0.25, 0.75, 0.75, 0.25]);
@@ -66,7 +66,7 @@ fn rows_are_normalized_and_scaled() {
         .node("InstanceNormalization", &["x", "scale", "shift"], "y")
         .float("epsilon", 0.0);
     instance.gives(&[1.0, 3.0, 8.0, 4.0], &[-0.5, 1.5, 10.0, -10.0]);
-    instance.as_image().gives(&[1.0, 3.0, 8.0, 4.0], &[-0.5, 1.5, 10.0, -10.0]);
+    instance.channels_last().gives(&[1.0, 3.0, 8.0, 4.0], &[-0.5, 1.5, 10.0, -10.0]);
     let batch = |shape: &[i64]| {
         Model::new(shape)
             .floats("scale", &[2], &[2.0, 1.0])

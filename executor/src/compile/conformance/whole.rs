@@ -36,6 +36,28 @@ fn a_value_with_a_second_use_is_computed_by_itself() {
 }
 
 #[test]
+fn a_sum_with_the_result_of_a_convolution_is_a_part_of_it() {
+    let block = Model::new(&[0, 2, 1, 2])
+        .floats("w", &[2, 2, 1, 1], &[0.0, 1.0, 1.0, 0.0])
+        .floats("v", &[2, 2, 1, 1], &[2.0, 0.0, 0.0, 2.0])
+        .node("Conv", &["x", "v"], "skip")
+        .node("Conv", &["x", "w"], "a")
+        .node("Add", &["skip", "a"], "b")
+        .node("Relu", &["b"], "c")
+        .node("Conv", &["c", "w"], "d")
+        .node("Add", &["d", "c"], "y");
+    // Twice x and its channels swapped, not below zero; then that and its channels swapped.
+    let expected = [1.0, 3.0, 1.0, 3.0];
+    block.gives(&[1.0, 2.0, -1.0, -1.0], &expected);
+    assert_eq!(block.steps(), 3);
+    let twice = Model::new(&[0, 1, 1, 2])
+        .floats("w", &[1, 1, 1, 1], &[3.0])
+        .node("Conv", &["x", "w"], "a")
+        .node("Add", &["a", "a"], "y");
+    twice.gives(&[1.0, 2.0], &[6.0, 12.0]);
+}
+
+#[test]
 fn matrices_are_transposed_scaled_and_shifted_as_their_attributes_say() {
     let float = |name: &str, f| AttributeProto { name: name.to_owned(), f, ..Default::default() };
     let model = Model::new(&[0, 3])

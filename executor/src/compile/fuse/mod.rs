@@ -3,6 +3,7 @@
 
 mod linear;
 mod pattern;
+mod residual;
 
 use super::graph::{Affine, Convolution, Graph, Info, Linear, Node, Op, Unary, Value};
 use crate::artifact::Activation;
@@ -31,6 +32,7 @@ pub(super) fn fuse(graph: &mut Graph) {
         }
     }
     graph.nodes = fused;
+    residual::attach(graph);
 }
 
 /// How often each value is read, outputs included.

@@ -3,6 +3,7 @@
 use super::super::graph::{Convolution as Filters, Frame, Node};
 use super::super::{shape, weights};
 use super::layout::Lowering;
+use super::place::Operand;
 use crate::artifact::{BLOCK, Convolution, Depthwise, Kernel, Pool, Reduction, Sliding};
 
 impl Lowering<'_> {
@@ -18,6 +19,8 @@ impl Lowering<'_> {
             return self.depthwise(index, node, filters, window);
         }
         let input = self.image(node.inputs[0])?;
+        // What is added to the result before the activation.
+        let residual = node.inputs.get(1).map(|&value| self.image(value)).transpose()?;
         let output = self.new_image(node.output)?;
         let groups = merged(filters);
         let kernel = Kernel::Convolution(Convolution {
@@ -27,13 +30,15 @@ impl Lowering<'_> {
             groups,
             pitch_in: input.pitch,
             pitch_out: output.pitch,
-            residual: None,
+            residual: residual.map(|image| image.pitch),
             window,
             activation: filters.activation,
         });
         let packed = self.constant((index, "filters"), || weights::filters(filters, groups));
         let bias = self.constant((index, "bias"), || weights::biases(&filters.bias, groups));
-        self.step(node, kernel, vec![input.tensor.into(), packed, bias], output.tensor)
+        let mut reads = vec![input.tensor.into(), packed, bias];
+        reads.extend(residual.map(|image| Operand::from(image.tensor)));
+        self.step(node, kernel, reads, output.tensor)
     }
 
     fn depthwise(
