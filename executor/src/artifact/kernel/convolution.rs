@@ -81,6 +81,12 @@ impl Convolution {
         [input[0] + begin[0] + end[0], input[1] + begin[1] + end[1]]
     }
 
+    /// Products that are summed up, those with padding included.
+    pub(super) fn products(&self) -> usize {
+        let outputs = self.lengths().map_or(0, |lengths| lengths.write.rows);
+        outputs.saturating_mul(self.channels_out).saturating_mul(self.depth())
+    }
+
     pub(super) fn lengths(&self) -> Option<Lengths> {
         let divides = |channels: usize| channels.checked_rem(self.groups) == Some(0);
         if !divides(self.channels_in) || !divides(self.channels_out) {
@@ -113,6 +119,12 @@ impl Convolution {
 }
 
 impl Depthwise {
+    /// Products that are summed up, those with padding included.
+    pub(super) fn products(&self) -> usize {
+        let outputs = self.lengths().map_or(0, |lengths| lengths.write.rows);
+        outputs.saturating_mul(self.channels).saturating_mul(self.window.taps())
+    }
+
     pub(super) fn lengths(&self) -> Option<Lengths> {
         self.activation.valid()?;
         let [high, wide] = self.window.output()?;

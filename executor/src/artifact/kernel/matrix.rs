@@ -39,6 +39,11 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Products that are summed up.
+    pub(super) fn products(&self) -> usize {
+        self.rows.saturating_mul(self.inner).saturating_mul(self.columns)
+    }
+
     pub(super) fn lengths(&self) -> Option<Lengths> {
         self.activation.valid()?;
         let columns = self.columns.checked_next_multiple_of(BLOCK)?;

@@ -112,6 +112,23 @@ impl Kernel {
         }
     }
 
+    /// Multiplications and additions of its definition, however it is computed; those of anything but
+    /// sums of products do not count.
+    pub fn operations(&self) -> u64 {
+        let products = match self {
+            Self::Convolution(shape) => shape.products(),
+            Self::Depthwise(shape) => shape.products(),
+            Self::Linear(shape) => shape.products(),
+            Self::Pool(_)
+            | Self::Add(_)
+            | Self::Map(_)
+            | Self::Softmax(_)
+            | Self::ToPixels(_)
+            | Self::ToPlanes(_) => 0,
+        };
+        2 * u64::try_from(products).unwrap_or(u64::MAX / 2)
+    }
+
     /// Whether it only moves data, so that it may touch io memory.
     pub const fn moves(&self) -> bool {
         matches!(
