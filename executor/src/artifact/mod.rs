@@ -38,7 +38,7 @@ pub use kernel::{
     Activation, Affine, Area, BLOCK, Border, Broadcast, Combination, Convolution, DIMENSIONS,
     Depthwise, Elementwise, Function, Gather, Grid, Kernel, Lengths, Linear, Map, Matmul,
     Normalize, PANEL, Pair, Pool, READS, Ranges, Reduce, Reduction, Resize, Rows, Sample, Select,
-    Shares, Sliding, Strided, Summary, Transfer, Walk, panels,
+    Shares, Sliding, Strided, Summary, Transfer, Walk, Winograd, panels,
 };
 pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};

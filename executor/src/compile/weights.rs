@@ -55,6 +55,46 @@ pub(super) fn filters(convolution: &Convolution, groups: usize) -> Vec<f32> {
     packed
 }
 
+/// The filters of a convolution of 3 x 3, transformed for tiles of this edge: a matrix in panels for
+/// each position. Computed in f64, so that rounding happens once.
+pub(super) fn winograd(convolution: &Convolution, tile: usize) -> Vec<f32> {
+    let transform: &[[f64; 3]] = if tile == 2 { &FILTER_2 } else { &FILTER_4 };
+    let (channels, columns) = (convolution.channels_per_group, convolution.bias.len());
+    let weights = &convolution.weights;
+    let mut packed = Vec::with_capacity(transform.len() * transform.len() * weights.len() / 9);
+    for down in transform {
+        for across in transform {
+            append_panels(&mut packed, channels, columns, |channel, filter| {
+                let filter = &weights[(filter * channels + channel) * 9..][..9];
+                let sum = (0..9)
+                    .map(|tap| down[tap / 3] * across[tap % 3] * f64::from(filter[tap]))
+                    .sum();
+                nearest(sum)
+            });
+        }
+    }
+    packed
+}
+
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounding is meant")]
+fn nearest(number: f64) -> f32 {
+    number as f32
+}
+
+/// Transforms filters for tiles of 2 x 2.
+const FILTER_2: [[f64; 3]; 4] =
+    [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
+
+/// Transforms filters for tiles of 4 x 4.
+const FILTER_4: [[f64; 3]; 6] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
+
 /// The biases of a convolution in so many groups, each padded.
 pub(super) fn biases(bias: &[f32], groups: usize) -> Vec<f32> {
     let columns = bias.len() / groups;

@@ -1,4 +1,9 @@
 //! Convolution of each channel by itself.
+#![expect(unsafe_code, reason = "vector registers are loaded from and stored to raw pointers")]
+#![expect(clippy::inline_always, reason = "an instruction set is switched on per function")]
+
+use std::ops::Range;
+use std::ptr;
 
 use super::activation::activate;
 use super::convolution::Origins;
@@ -6,43 +11,176 @@ use super::isa::{Kernels, Work};
 use super::lanes::Lanes;
 use super::product::even;
 use super::run::Operands;
-use super::tile::STRIP;
+use super::tile::{STRIP, Sources};
 use crate::artifact::Depthwise;
 
 pub(super) fn depthwise(kernels: Kernels, shape: &Depthwise, operands: Operands<'_>) {
-    kernels.work(Channels { shape, operands });
+    let Operands { reads: [image, weights, bias, _], scratch, write } = operands;
+    scratch.fill(0.0);
+    kernels.work(Channels { shape, image, zeros: scratch, weights, bias, write });
 }
 
 struct Channels<'a> {
     shape: &'a Depthwise,
-    operands: Operands<'a>,
+    image: &'a [f32],
+    /// What a tap in the padding sees.
+    zeros: &'a [f32],
+    weights: &'a [f32],
+    bias: &'a [f32],
+    write: &'a mut [f32],
 }
 
 impl Work for Channels<'_> {
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled for the caller's instruction set")]
-    fn run<V: Lanes>(self) {
-        let Self { shape, operands } = self;
-        let Operands { reads: [image, weights, bias, _], write, .. } = operands;
-        let window = &shape.window;
-        let outputs = window.output().expect("a checked window fits its image");
-        let [high, wide] = outputs;
-        let wide_taps = window.kernel[1];
-        for strip in even(shape.images * high * wide, STRIP) {
-            let origins = Origins::new(window, outputs, strip.clone());
-            for (slot, pixel) in strip.enumerate() {
-                let output = &mut write[pixel * shape.pitch_out..][..shape.channels];
-                output.copy_from_slice(bias);
-                for (tap, weights) in weights.chunks_exact(shape.channels).enumerate() {
-                    let tap = [tap / wide_taps, tap % wide_taps];
-                    let Some(source) = origins.source(window, slot, tap) else { continue };
-                    let source = &image[source * shape.pitch_in..][..shape.channels];
-                    for ((sum, weight), element) in output.iter_mut().zip(weights).zip(source) {
-                        *sum += weight * element;
-                    }
-                }
-                activate(shape.activation, output);
+    fn run<V: Lanes>(mut self) {
+        let outputs = self.shape.window.output().expect("a checked window fits its image");
+        let taps = self.shape.window.taps();
+        for strip in even(self.shape.images * outputs[0] * outputs[1], STRIP) {
+            let origins = Origins::new(&self.shape.window, outputs, strip.clone());
+            // A pass over many taps adds to what the pass before left.
+            for part in even(taps, TAPS) {
+                let mut table = [[ptr::null(); STRIP]; TAPS];
+                self.look_up(&origins, strip.len(), part.clone(), &mut table);
+                self.strip::<V>(strip.clone(), part.clone(), &table[..part.len()]);
+            }
+            for pixel in strip.filter(|_| self.shape.activation.bounds().is_none()) {
+                let output = &mut self.write[pixel * self.shape.pitch_out..];
+                activate(self.shape.activation, &mut output[..self.shape.channels]);
             }
         }
     }
 }
+
+impl Channels<'_> {
+    /// Where each tap of each pixel of a strip sees its channels.
+    #[inline(always)]
+    fn look_up(&self, origins: &Origins, len: usize, taps: Range<usize>, table: &mut [Sources]) {
+        let Depthwise { window, channels, pitch_in, .. } = self.shape;
+        let wide = window.kernel[1];
+        for (tap, sources) in taps.zip(table) {
+            for (slot, source) in sources.iter_mut().enumerate().take(len) {
+                let pixel = origins.source(window, slot, [tap / wide, tap % wide]);
+                let from = pixel.map_or(&self.zeros[..*channels], |pixel| {
+                    &self.image[pixel * pitch_in..][..*channels]
+                });
+                *source = from.as_ptr();
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn strip<V: Lanes>(&mut self, strip: Range<usize>, part: Range<usize>, table: &[Sources]) {
+        let Depthwise { channels, pitch_out: pitch, .. } = *self.shape;
+        let bounds =
+            self.shape.activation.bounds().filter(|_| part.end == self.shape.window.taps());
+        let weights = &self.weights[part.start * channels..part.end * channels];
+        for channel in (0..channels).step_by(V::LEN) {
+            let left = channels - channel;
+            let bias = self.bias[channel..][..left].as_ptr();
+            let mut tile = Tile {
+                weights: weights[channel..].as_ptr(),
+                channels,
+                table,
+                first: 0,
+                channel,
+                left,
+                bias: if part.start == 0 { bias } else { ptr::null() },
+                output: ptr::null_mut(),
+                pitch,
+                bounds: bounds.unwrap_or((f32::NEG_INFINITY, f32::INFINITY)),
+            };
+            let mut rest = strip.clone();
+            while !rest.is_empty() {
+                let output = &mut self.write[rest.start * pitch + channel..];
+                let count = if rest.len() >= PIXELS { PIXELS } else { 1 };
+                assert!(
+                    (count - 1) * pitch + left.min(V::LEN) <= output.len(),
+                    "pixels lie inside"
+                );
+                tile.output = output.as_mut_ptr();
+                tile.first = rest.start - strip.start;
+                // The processor has the instructions of `V`. Sources have `channels` elements,
+                // weights as many per tap of the table, the bias `left`, and the output as the
+                // assertion says.
+                if count == PIXELS {
+                    // SAFETY: as said.
+                    unsafe { several::<V, PIXELS>(&tile) };
+                } else {
+                    // SAFETY: as said.
+                    unsafe { several::<V, 1>(&tile) };
+                }
+                rest.start += count;
+            }
+        }
+    }
+}
+
+/// One register of channels of some pixels.
+struct Tile<'a> {
+    /// Weights of the first tap.
+    weights: *const f32,
+    /// Elements from the weights of one tap to those of the next.
+    channels: usize,
+    table: &'a [Sources],
+    /// The first pixel's place in the table.
+    first: usize,
+    /// The first channel.
+    channel: usize,
+    /// Channels from there on.
+    left: usize,
+    /// What sums begin with; null for what the output holds.
+    bias: *const f32,
+    output: *mut f32,
+    pitch: usize,
+    bounds: (f32, f32),
+}
+
+/// A register, or as much of it as is left.
+///
+/// # Safety
+/// The processor has the instructions of `V`, and there are `left` elements, up to a register.
+#[inline(always)]
+#[expect(unsafe_op_in_unsafe_fn, reason = "all under the one promise of the caller")]
+unsafe fn load<V: Lanes>(from: *const f32, left: usize) -> V {
+    if left >= V::LEN { V::load(from) } else { V::load_first(from, left) }
+}
+
+/// # Safety
+/// The processor has the instructions of `V`. From `channel` on there are `left` elements of each
+/// source of each of the `P` pixels, of the weights of each tap and of the bias; as many can be
+/// written at each pixel of the output, up to a register.
+#[inline(always)]
+#[expect(unsafe_op_in_unsafe_fn, reason = "all under the one promise of the caller")]
+unsafe fn several<V: Lanes, const P: usize>(tile: &Tile<'_>) {
+    let mut sums = [V::splat(0.0); P];
+    for (p, sum) in sums.iter_mut().enumerate() {
+        let output = tile.output.wrapping_add(p * tile.pitch);
+        *sum = load(if tile.bias.is_null() { output } else { tile.bias }, tile.left);
+    }
+    let mut weights = tile.weights;
+    for sources in tile.table {
+        let weight: V = load(weights, tile.left);
+        for p in 0..P {
+            let from = sources[tile.first + p].wrapping_add(tile.channel);
+            let source: V = load(from, tile.left);
+            sums[p] = source.mul_add(weight, sums[p]);
+        }
+        weights = weights.wrapping_add(tile.channels);
+    }
+    let (low, high) = (V::splat(tile.bounds.0), V::splat(tile.bounds.1));
+    for (p, &sum) in sums.iter().enumerate() {
+        let sum = high.min(low.max(sum));
+        let output = tile.output.wrapping_add(p * tile.pitch);
+        if tile.left >= V::LEN {
+            sum.store(output);
+        } else {
+            sum.store_first(output, tile.left);
+        }
+    }
+}
+
+/// Pixels that are computed together.
+const PIXELS: usize = 8;
+
+/// Taps of a pass.
+const TAPS: usize = 25;

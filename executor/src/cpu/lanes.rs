@@ -27,6 +27,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn store_first(self, to: *mut f32, len: usize);
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// `self - other`.
+    unsafe fn sub(self, other: Self) -> Self;
     /// `self * factor + sum`, rounded once where the processor can.
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self;
     /// The larger of each two elements.
@@ -86,6 +88,11 @@ impl Lanes for Quad {
     }
 
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self {
         self.zip(factor, |a, b| a * b).zip(sum, |product, c| product + c)
     }
@@ -109,9 +116,9 @@ mod x86 {
     use std::arch::x86_64::{
         __m256, __m256i, __m512, __mmask16, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
         _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_min_ps,
-        _mm256_set1_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_set1_ps,
-        _mm512_storeu_ps,
+        _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps,
+        _mm512_min_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     use super::Lanes;
@@ -138,6 +145,7 @@ mod x86 {
         const LEN: usize = 8;
 
         operation!(Ymm, add(other: Self) = _mm256_add_ps);
+        operation!(Ymm, sub(other: Self) = _mm256_sub_ps);
         operation!(Ymm, mul_add(factor: Self, sum: Self) = _mm256_fmadd_ps);
         operation!(Ymm, max(other: Self) = _mm256_max_ps);
         operation!(Ymm, min(other: Self) = _mm256_min_ps);
@@ -183,6 +191,7 @@ mod x86 {
         const LEN: usize = 16;
 
         operation!(Zmm, add(other: Self) = _mm512_add_ps);
+        operation!(Zmm, sub(other: Self) = _mm512_sub_ps);
         operation!(Zmm, mul_add(factor: Self, sum: Self) = _mm512_fmadd_ps);
         operation!(Zmm, max(other: Self) = _mm512_max_ps);
         operation!(Zmm, min(other: Self) = _mm512_min_ps);

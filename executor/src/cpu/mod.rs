@@ -27,6 +27,7 @@ mod range;
 mod resize;
 mod strided;
 mod walk;
+mod winograd;
 
 mod isa;
 mod lanes;

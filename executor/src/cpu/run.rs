@@ -9,7 +9,7 @@ use super::linear::multiply;
 use super::movement::{to_pixels, to_planes};
 use super::pointwise::{add, map, softmax};
 use super::pool::pool;
-use super::{batched, broadcast, function, range, resize, strided};
+use super::{batched, broadcast, function, range, resize, strided, winograd};
 use crate::artifact::{CheckedStep, Extent, Kernel, Plan, READS, Space};
 
 /// The memory of one inference.
@@ -67,6 +67,7 @@ pub fn run_observed(
 fn execute(kernels: Kernels, kernel: &Kernel, operands: Operands<'_>) {
     match kernel {
         Kernel::Convolution(shape) => convolve(kernels, shape, operands),
+        Kernel::Winograd(shape) => winograd::convolve(kernels, shape, operands),
         Kernel::Depthwise(shape) => depthwise(kernels, shape, operands),
         Kernel::Linear(shape) => multiply(kernels, shape, operands),
         Kernel::Pool(shape) => pool(kernels, shape, operands),

@@ -38,6 +38,12 @@ pub struct Walk {
 }
 
 impl Matmul {
+    /// Products that are summed up.
+    pub(super) fn products(&self) -> usize {
+        let outputs = self.lengths().map_or(0, |lengths| lengths.write.width);
+        outputs.saturating_mul(self.inner)
+    }
+
     pub(super) fn lengths(&self) -> Option<Lengths> {
         if self.outer.len() > DIMENSIONS || self.left.column != 1 {
             return None;

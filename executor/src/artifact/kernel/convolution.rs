@@ -132,13 +132,16 @@ impl Depthwise {
         let inputs = product(&[self.images, image_high, image_wide])?;
         let outputs = product(&[self.images, high, wide])?;
         let [taps_high, taps_wide] = self.window.kernel;
-        Some(Lengths::of(
+        let mut lengths = Lengths::of(
             [
                 Area::new(inputs, self.channels, self.pitch_in)?,
                 Area::dense(&[taps_high, taps_wide, self.channels])?,
                 Area::dense(&[self.channels])?,
             ],
             Area::new(outputs, self.channels, self.pitch_out)?,
-        ))
+        );
+        // What a tap in the padding sees.
+        lengths.scratch = self.channels;
+        Some(lengths)
     }
 }

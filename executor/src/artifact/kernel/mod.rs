@@ -18,6 +18,7 @@ mod range;
 mod resize;
 mod strided;
 mod window;
+mod winograd;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,7 @@ pub use range::{Affine, Gather, Normalize, Ranges, Reduce, Shares, Summary};
 pub use resize::{Resize, Sample};
 pub use strided::{Border, Broadcast, DIMENSIONS, Grid, Select, Strided};
 pub use window::Sliding;
+pub use winograd::Winograd;
 
 /// One kernel with every shape that it needs; nothing is left to choose when it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ pub use window::Sliding;
 pub enum Kernel {
     /// Reads an image, weights, bias and perhaps an image that is added to the result.
     Convolution(Convolution),
+    /// Reads what a convolution reads.
+    Winograd(Winograd),
     /// Reads an image, weights and bias.
     Depthwise(Depthwise),
     /// Reads an image.
@@ -89,6 +93,7 @@ impl Kernel {
     pub fn lengths(&self) -> Option<Lengths> {
         match self {
             Self::Convolution(convolution) => convolution.lengths(),
+            Self::Winograd(winograd) => winograd.lengths(),
             Self::Depthwise(depthwise) => depthwise.lengths(),
             Self::Pool(pool) => pool.lengths(),
             Self::Linear(linear) => linear.lengths(),
@@ -115,16 +120,18 @@ impl Kernel {
     /// Multiplications and additions of its definition, however it is computed; those of anything but
     /// sums of products do not count.
     pub fn operations(&self) -> u64 {
-        let products = match self {
-            Self::Convolution(shape) => shape.products(),
-            Self::Depthwise(shape) => shape.products(),
-            Self::Linear(shape) => shape.products(),
-            Self::Pool(_)
-            | Self::Add(_)
-            | Self::Map(_)
-            | Self::Softmax(_)
-            | Self::ToPixels(_)
-            | Self::ToPlanes(_) => 0,
+        let products = if let Self::Convolution(shape) = self {
+            shape.products()
+        } else if let Self::Winograd(shape) = self {
+            shape.products()
+        } else if let Self::Depthwise(shape) = self {
+            shape.products()
+        } else if let Self::Linear(shape) = self {
+            shape.products()
+        } else if let Self::Matmul(shape) = self {
+            shape.products()
+        } else {
+            0
         };
         2 * u64::try_from(products).unwrap_or(u64::MAX / 2)
     }

@@ -1,5 +1,6 @@
 //! Each operator, compiled and run, against its definition written down as plainly as possible.
 
+mod convolution;
 mod elementwise;
 mod hostile;
 mod image;

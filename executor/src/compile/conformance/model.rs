@@ -147,9 +147,14 @@ impl Model {
 
     /// The output for a batch of two.
     pub(super) fn answer(&self, input: &[f32]) -> Vec<f32> {
-        let two = BatchSize::new(2).unwrap();
-        let artifact = compile(&self.bytes(), &[BatchSize::ONE, two]).unwrap();
-        let plan = artifact.cpu().plan(two).unwrap();
+        self.run(Kernels::detect(), 2, input)
+    }
+
+    /// The output for a batch of one or two.
+    pub(super) fn run(&self, kernels: Kernels, batch: u16, input: &[f32]) -> Vec<f32> {
+        let [one, two, batch] = [1, 2, batch].map(|size| BatchSize::new(size).unwrap());
+        let artifact = compile(&self.bytes(), &[one, two]).unwrap();
+        let plan = artifact.cpu().plan(batch).unwrap();
         let sizes = plan.sizes();
         assert_eq!(input.len(), sizes.input);
         let weights = artifact.cpu().weights.bytes().expect("they are in memory");
@@ -159,7 +164,7 @@ impl Model {
         let mut workspace = vec![f32::NAN; sizes.workspace];
         let (output_memory, workspace) = (&mut output[..], &mut workspace[..]);
         let memory = Memory { input, output: output_memory, workspace, weights: &weights };
-        run(&Kernels::detect(), plan, memory);
+        run(&kernels, plan, memory);
         output
     }
 
