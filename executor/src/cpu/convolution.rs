@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::isa::Kernels;
-use super::product::{Inputs, Part, Product};
+use super::product::{Inputs, Part, Product, TAPS};
 use super::run::Operands;
 use super::tile::{STRIP, Sources};
 use crate::artifact::{BLOCK, Convolution, Sliding};
@@ -91,10 +91,15 @@ fn pad(convolution: &Convolution, image: &[f32], padded: &mut [f32]) {
     let Sliding { input: [high, wide], begin: [top, left], .. } = convolution.window;
     let (channels, pitch) = (convolution.channels_in, convolution.pitch_in);
     let [_, padded_wide] = convolution.padded();
-    padded.fill(0.0);
-    let lines = padded.chunks_exact_mut(padded_wide * channels).skip(top).take(high);
-    for (y, line) in lines.enumerate() {
-        let line = &mut line[left * channels..][..wide * channels];
+    for (row, line) in padded.chunks_exact_mut(padded_wide * channels).enumerate() {
+        let Some(y) = row.checked_sub(top).filter(|&y| y < high) else {
+            line.fill(0.0);
+            continue;
+        };
+        let (before, rest) = line.split_at_mut(left * channels);
+        let (line, behind) = rest.split_at_mut(wide * channels);
+        before.fill(0.0);
+        behind.fill(0.0);
         let source = &image[y * wide * pitch..];
         if pitch == channels {
             line.copy_from_slice(&source[..wide * channels]);
@@ -122,7 +127,7 @@ pub(super) struct View<'a> {
 }
 
 /// Where the windows of some output pixels begin, for a whole strip.
-pub(super) struct Origins {
+struct Origins {
     /// Of the image, in pixels.
     image: [usize; STRIP],
     /// Row and column, with padding counted: those inside begin at the window's `begin`.
@@ -130,7 +135,7 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    pub(super) fn new(window: &Sliding, [high, wide]: [usize; 2], pixels: Range<usize>) -> Self {
+    fn new(window: &Sliding, [high, wide]: [usize; 2], pixels: Range<usize>) -> Self {
         let mut origins = Self { image: [0; STRIP], corner: [[0; 2]; STRIP] };
         let (mut x, lines) = (pixels.start % wide, pixels.start / wide);
         let (mut y, mut image) = (lines % high, lines / high);
@@ -149,12 +154,19 @@ impl Origins {
     }
 
     /// Which pixel of the input a tap sees; `None` if it is padding.
-    pub(super) fn source(&self, window: &Sliding, slot: usize, tap: [usize; 2]) -> Option<usize> {
+    fn source(&self, window: &Sliding, slot: usize, tap: [usize; 2]) -> Option<usize> {
         let [y, x] = self.corner[slot];
         let y = (y + tap[0] * window.dilation[0]).wrapping_sub(window.begin[0]);
         let x = (x + tap[1] * window.dilation[1]).wrapping_sub(window.begin[1]);
         let inside = y < window.input[0] && x < window.input[1];
         inside.then(|| self.image[slot] + y * window.input[1] + x)
+    }
+
+    /// Which pixel of the input the first tap sees, if no tap is padding.
+    fn whole(&self, window: &Sliding, slot: usize) -> Option<usize> {
+        let last = [window.kernel[0] - 1, window.kernel[1] - 1];
+        self.source(window, slot, last)?;
+        self.source(window, slot, [0; 2])
     }
 }
 
@@ -167,19 +179,52 @@ impl View<'_> {
         part: &Part,
         table: &mut [Sources],
     ) {
-        let (first, count) = (part.channels.start, part.channels.len());
+        if self.window.is_point() && outputs == self.window.input {
+            for (slot, pixel) in pixels.enumerate() {
+                let from = &self.elements[pixel * self.pitch + part.channels.start..];
+                table[0][slot] = from[..part.channels.len()].as_ptr();
+            }
+            return;
+        }
         let slots = 0..pixels.len();
         let origins = Origins::new(self.window, outputs, pixels);
-        let wide = self.window.kernel[1];
-        for (tap, sources) in part.taps.clone().zip(table) {
-            for slot in slots.clone() {
-                let from = match origins.source(self.window, slot, [tap / wide, tap % wide]) {
-                    Some(pixel) => &self.elements[pixel * self.pitch + first..][..count],
-                    None => &self.zeros[..count],
-                };
-                sources[slot] = from.as_ptr();
+        let taps = part.taps.len();
+        let mut shifts = [0; TAPS];
+        for (tap, shift) in part.taps.clone().zip(&mut shifts) {
+            *shift = self.shift(tap);
+        }
+        // The last tap is the farthest.
+        let reach = shifts[taps - 1] + part.channels.len();
+        for slot in slots {
+            let Some(pixel) = origins.whole(self.window, slot) else {
+                self.fill_slot(&origins, slot, part, table);
+                continue;
+            };
+            let from = &self.elements[pixel * self.pitch + part.channels.start..][..reach];
+            for (sources, shift) in table.iter_mut().zip(&shifts[..taps]) {
+                sources[slot] = from[*shift..].as_ptr();
             }
         }
+    }
+
+    /// Where each tap of one pixel sees its channels, if some are padding.
+    fn fill_slot(&self, origins: &Origins, slot: usize, part: &Part, table: &mut [Sources]) {
+        let (first, count) = (part.channels.start, part.channels.len());
+        let wide = self.window.kernel[1];
+        for (tap, sources) in part.taps.clone().zip(table) {
+            let from = match origins.source(self.window, slot, [tap / wide, tap % wide]) {
+                Some(pixel) => &self.elements[pixel * self.pitch + first..][..count],
+                None => &self.zeros[..count],
+            };
+            sources[slot] = from.as_ptr();
+        }
+    }
+
+    /// Elements from what the first tap sees to what this one does, where neither is padding.
+    fn shift(&self, tap: usize) -> usize {
+        let Sliding { input, kernel, dilation, .. } = self.window;
+        let (y, x) = (tap / kernel[1], tap % kernel[1]);
+        (y * dilation[0] * input[1] + x * dilation[1]) * self.pitch
     }
 }
 

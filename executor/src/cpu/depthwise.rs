@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::ptr;
 
 use super::activation::activate;
-use super::convolution::Origins;
+use super::convolution::View;
 use super::isa::{Kernels, Work};
 use super::lanes::Lanes;
-use super::product::even;
+use super::product::{Part, TAPS, even};
 use super::run::Operands;
 use super::tile::{STRIP, Sources};
 use crate::artifact::Depthwise;
@@ -33,41 +33,28 @@ struct Channels<'a> {
 impl Work for Channels<'_> {
     #[inline(always)]
     fn run<V: Lanes>(mut self) {
-        let outputs = self.shape.window.output().expect("a checked window fits its image");
-        let taps = self.shape.window.taps();
-        for strip in even(self.shape.images * outputs[0] * outputs[1], STRIP) {
-            let origins = Origins::new(&self.shape.window, outputs, strip.clone());
+        let shape = self.shape;
+        let outputs = shape.window.output().expect("a checked window fits its image");
+        let (elements, zeros, window) = (self.image, self.zeros, &shape.window);
+        let view = View { elements, pitch: shape.pitch_in, window, zeros };
+        for strip in even(shape.images * outputs[0] * outputs[1], STRIP) {
             // A pass over many taps adds to what the pass before left.
-            for part in even(taps, TAPS) {
+            for taps in even(window.taps(), TAPS) {
                 let mut table = [[ptr::null(); STRIP]; TAPS];
-                self.look_up(&origins, strip.len(), part.clone(), &mut table);
-                self.strip::<V>(strip.clone(), part.clone(), &table[..part.len()]);
+                let table = &mut table[..taps.len()];
+                let part = Part { taps: taps.clone(), channels: 0..shape.channels };
+                view.fill(outputs, strip.clone(), &part, table);
+                self.strip::<V>(strip.clone(), taps, table);
             }
-            for pixel in strip.filter(|_| self.shape.activation.bounds().is_none()) {
-                let output = &mut self.write[pixel * self.shape.pitch_out..];
-                activate(self.shape.activation, &mut output[..self.shape.channels]);
+            for pixel in strip.filter(|_| shape.activation.bounds().is_none()) {
+                let output = &mut self.write[pixel * shape.pitch_out..];
+                activate(shape.activation, &mut output[..shape.channels]);
             }
         }
     }
 }
 
 impl Channels<'_> {
-    /// Where each tap of each pixel of a strip sees its channels.
-    #[inline(always)]
-    fn look_up(&self, origins: &Origins, len: usize, taps: Range<usize>, table: &mut [Sources]) {
-        let Depthwise { window, channels, pitch_in, .. } = self.shape;
-        let wide = window.kernel[1];
-        for (tap, sources) in taps.zip(table) {
-            for (slot, source) in sources.iter_mut().enumerate().take(len) {
-                let pixel = origins.source(window, slot, [tap / wide, tap % wide]);
-                let from = pixel.map_or(&self.zeros[..*channels], |pixel| {
-                    &self.image[pixel * pitch_in..][..*channels]
-                });
-                *source = from.as_ptr();
-            }
-        }
-    }
-
     #[inline(always)]
     fn strip<V: Lanes>(&mut self, strip: Range<usize>, part: Range<usize>, table: &[Sources]) {
         let Depthwise { channels, pitch_out: pitch, .. } = *self.shape;
@@ -181,6 +168,3 @@ unsafe fn several<V: Lanes, const P: usize>(tile: &Tile<'_>) {
 
 /// Pixels that are computed together.
 const PIXELS: usize = 8;
-
-/// Taps of a pass.
-const TAPS: usize = 25;

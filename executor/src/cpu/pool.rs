@@ -1,92 +1,136 @@
-//! Pooling, across the channels of a pixel at a time.
+//! Pooling, across the channels of some pixels at a time.
+#![expect(unsafe_code, reason = "vector registers are loaded from and stored to raw pointers")]
+#![expect(clippy::inline_always, reason = "an instruction set is switched on per function")]
 
-use super::convolution::Origins;
+use std::ops::Range;
+use std::ptr;
+
+use super::convolution::View;
 use super::isa::{Kernels, Work};
 use super::lanes::Lanes;
-use super::product::even;
+use super::math::float;
+use super::product::{Part, TAPS, even};
 use super::run::Operands;
-use super::tile::STRIP;
-use crate::artifact::{Pool, Reduction};
+use super::tile::{STRIP, Sources};
+use crate::artifact::{Pool, Reduction, Sliding};
 
 pub(super) fn pool(kernels: Kernels, shape: &Pool, operands: Operands<'_>) {
-    kernels.work(Windows { shape, operands });
+    let Operands { reads: [image, ..], scratch, write } = operands;
+    let max = shape.reduction == Reduction::Max;
+    // What a tap in the padding sees: what changes nothing.
+    scratch.fill(if max { f32::NEG_INFINITY } else { 0.0 });
+    kernels.work(Windows { shape, image, padding: scratch, write });
 }
 
 struct Windows<'a> {
     shape: &'a Pool,
-    operands: Operands<'a>,
+    image: &'a [f32],
+    padding: &'a [f32],
+    write: &'a mut [f32],
 }
 
 impl Work for Windows<'_> {
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled for the caller's instruction set")]
-    fn run<V: Lanes>(self) {
-        let Self { shape, operands } = self;
-        let Operands { reads: [image, ..], write, .. } = operands;
-        let window = &shape.window;
-        let outputs = window.output().expect("a checked window fits its image");
-        let wide = window.kernel[1];
+    fn run<V: Lanes>(mut self) {
+        let shape = self.shape;
+        let outputs = shape.window.output().expect("a checked window fits its image");
+        let (elements, zeros, window) = (self.image, self.padding, &shape.window);
+        let view = View { elements, pitch: shape.pitch_in, window, zeros };
         for strip in even(shape.images * outputs[0] * outputs[1], STRIP) {
-            let origins = Origins::new(window, outputs, strip.clone());
-            for (slot, pixel) in strip.enumerate() {
-                let output = &mut write[pixel * shape.pitch_out..][..shape.channels];
-                let inside = (0..window.taps()).filter_map(|tap| {
-                    let source = origins.source(window, slot, [tap / wide, tap % wide])?;
-                    Some(&image[source * shape.pitch_in..][..shape.channels])
-                });
+            for taps in even(window.taps(), TAPS) {
+                let mut table = [[ptr::null(); STRIP]; TAPS];
+                let table = &mut table[..taps.len()];
+                let part = Part { taps: taps.clone(), channels: 0..shape.channels };
+                view.fill(outputs, strip.clone(), &part, table);
                 match shape.reduction {
-                    Reduction::Max => largest(output, inside),
-                    Reduction::Average => {
-                        let count = sum(output, inside);
-                        scale(output, if count == 0 { 0.0 } else { share(count) });
+                    Reduction::Max => {
+                        self.strip::<V, true>(strip.clone(), taps.start == 0, table);
                     }
-                    Reduction::AveragePadded => {
-                        sum(output, inside);
-                        scale(output, share(window.taps()));
+                    Reduction::Average | Reduction::AveragePadded => {
+                        self.strip::<V, false>(strip.clone(), taps.start == 0, table);
                     }
                 }
+            }
+            if shape.reduction != Reduction::Max {
+                self.average(strip, outputs);
             }
         }
     }
 }
 
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for the caller's instruction set")]
-fn largest<'a>(output: &mut [f32], inside: impl Iterator<Item = &'a [f32]>) {
-    output.fill(f32::NEG_INFINITY);
-    for source in inside {
-        for (largest, &element) in output.iter_mut().zip(source) {
-            *largest = if element > *largest { element } else { *largest };
+impl Windows<'_> {
+    #[inline(always)]
+    fn strip<V: Lanes, const MAX: bool>(
+        &mut self,
+        strip: Range<usize>,
+        begins: bool,
+        table: &[Sources],
+    ) {
+        let Pool { channels, pitch_out: pitch, .. } = *self.shape;
+        for (slot, pixel) in strip.enumerate() {
+            let output = &mut self.write[pixel * pitch..][..channels];
+            for channel in (0..channels).step_by(V::LEN) {
+                let left = channels - channel;
+                let to = output[channel..].as_mut_ptr();
+                // SAFETY: the processor has the instructions of `V`. Sources and output have `left`
+                // elements from `channel` on.
+                unsafe { reduce::<V, MAX>(table, slot, channel, left, begins, to) };
+            }
+        }
+    }
+
+    /// Makes means of the sums of some pixels.
+    #[inline(always)]
+    fn average(&mut self, strip: Range<usize>, [high, wide]: [usize; 2]) {
+        let shape = self.shape;
+        for pixel in strip {
+            let (line, x) = (pixel / wide, pixel % wide);
+            let count = match shape.reduction {
+                Reduction::AveragePadded => shape.window.taps(),
+                Reduction::Max | Reduction::Average => {
+                    inside(&shape.window, 0, line % high) * inside(&shape.window, 1, x)
+                }
+            };
+            let share = if count == 0 { 0.0 } else { 1.0 / float(count) };
+            for element in &mut self.write[pixel * shape.pitch_out..][..shape.channels] {
+                *element *= share;
+            }
         }
     }
 }
 
-/// Returns how many there are.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for the caller's instruction set")]
-fn sum<'a>(output: &mut [f32], inside: impl Iterator<Item = &'a [f32]>) -> usize {
-    let mut count = 0;
-    output.fill(0.0);
-    for source in inside {
-        count += 1;
-        for (sum, element) in output.iter_mut().zip(source) {
-            *sum += element;
-        }
-    }
-    count
+/// How many taps along an axis lie in the image.
+fn inside(window: &Sliding, axis: usize, output: usize) -> usize {
+    (0..window.kernel[axis]).filter(|&tap| window.source(axis, output, tap).is_some()).count()
 }
 
+/// The maximum or the sum of one register of channels of a pixel's sources.
+///
+/// # Safety
+/// The processor has the instructions of `V`. Every source of the slot has `left` elements from
+/// `channel` on, up to a register; as many can be written at `to`, and are there unless it begins.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for the caller's instruction set")]
-fn scale(output: &mut [f32], factor: f32) {
-    for element in output {
-        *element *= factor;
+#[expect(unsafe_op_in_unsafe_fn, reason = "all under the one promise of the caller")]
+unsafe fn reduce<V: Lanes, const MAX: bool>(
+    table: &[Sources],
+    slot: usize,
+    channel: usize,
+    left: usize,
+    begins: bool,
+    to: *mut f32,
+) {
+    let mut result = V::splat(if MAX { f32::NEG_INFINITY } else { 0.0 });
+    if !begins {
+        result = V::load_first(to, left.min(V::LEN));
     }
-}
-
-/// One of so many.
-fn share(count: usize) -> f32 {
-    let [high, low] =
-        [count >> 16, count & 0xffff].map(|part| u16::try_from(part).map_or(0.0, f32::from));
-    1.0 / (high * 65536.0 + low)
+    for sources in table {
+        let from = sources[slot].wrapping_add(channel);
+        let source = if left >= V::LEN { V::load(from) } else { V::load_first(from, left) };
+        result = if MAX { source.max(result) } else { result.add(source) };
+    }
+    if left >= V::LEN {
+        result.store(to);
+    } else {
+        result.store_first(to, left);
+    }
 }

@@ -220,7 +220,7 @@ pub(super) fn even(len: usize, most: usize) -> impl Iterator<Item = Range<usize>
 const DEPTH: usize = 1024;
 
 /// Taps of a pass.
-const TAPS: usize = 32;
+pub(super) const TAPS: usize = 32;
 
 /// Elements of weights that stay in a second-level cache while pixels pass by: 384 KiB.
 const CHUNK: usize = 96 * 1024;

@@ -41,9 +41,12 @@ impl Pool {
         let [image_high, image_wide] = self.window.input;
         let inputs = product(&[self.images, image_high, image_wide])?;
         let outputs = product(&[self.images, high, wide])?;
-        Some(Lengths::of(
+        let mut lengths = Lengths::of(
             [Area::new(inputs, self.channels, self.pitch_in)?],
             Area::new(outputs, self.channels, self.pitch_out)?,
-        ))
+        );
+        // What a tap in the padding sees.
+        lengths.scratch = self.channels;
+        Some(lengths)
     }
 }

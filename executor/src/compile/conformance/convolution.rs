@@ -1,4 +1,4 @@
-//! Convolutions of many shapes, with every instruction set that there is.
+//! Windows of many shapes, with every instruction set that there is.
 
 use super::model::{Model, numbers};
 use crate::cpu::Kernels;
@@ -98,7 +98,8 @@ fn convolutions_of_many_shapes_equal_their_definition() {
     ];
     for y in axes {
         for x in axes {
-            for channels in [[1, 1, 1], [3, 5, 1], [4, 6, 2], [3, 3, 3], [20, 17, 1]] {
+            for channels in [[1, 1, 1], [3, 5, 1], [4, 6, 2], [3, 3, 3], [20, 17, 1], [20, 20, 20]]
+            {
                 let (model, input, expected) = case(y, x, channels);
                 for kernels in Kernels::all() {
                     let output = model.run(kernels, 2, &input);
@@ -126,6 +127,51 @@ fn convolutions_in_tiles_come_close_to_their_definition() {
                         let error = (element - expected).abs() / largest;
                         assert!(error < 3e-5, "{kernels:?}, {element} beside {expected}");
                     }
+                    check_alone(kernels, &model, &input, &output);
+                }
+            }
+        }
+    }
+}
+
+/// Pooling by its definition, for two images.
+fn pool(y: Axis, x: Axis, channels: i64, max: bool, input: &[f32]) -> Vec<f32> {
+    let mut output = Vec::new();
+    for plane in 0..2 * channels {
+        for (row, column) in (0..y.outputs()).flat_map(|r| (0..x.outputs()).map(move |c| (r, c))) {
+            let pixels =
+                y.taps(row).flat_map(|(_, py)| x.taps(column).map(move |(_, px)| (py, px)));
+            let seen: Vec<f32> =
+                pixels.map(|(py, px)| input[at((plane * y.size + py) * x.size + px)]).collect();
+            let count = f32::from(u8::try_from(seen.len()).unwrap());
+            let largest = seen.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            output.push(if max { largest } else { seen.iter().sum::<f32>() / count });
+        }
+    }
+    output
+}
+
+#[test]
+fn pools_of_many_channels_equal_their_definition() {
+    let axis =
+        |size, kernel, stride, begin, end| Axis { size, kernel, stride, dilation: 1, begin, end };
+    let axes =
+        [axis(9, 3, 2, 1, 1), axis(7, 7, 1, 0, 0), axis(30, 2, 2, 0, 0), axis(5, 3, 1, 1, 1)];
+    for y in axes {
+        for x in axes {
+            for (op, channels) in [("MaxPool", 20), ("AveragePool", 35)] {
+                let input = numbers(at(2 * channels * y.size * x.size));
+                let model = Model::new(&[0, channels, y.size, x.size])
+                    .node(op, &["x"], "y")
+                    .ints("kernel_shape", &[y.kernel, x.kernel])
+                    .ints("strides", &[y.stride, x.stride])
+                    .ints("pads", &[y.begin, x.begin, y.end, x.end]);
+                let expected = pool(y, x, channels, op == "MaxPool", &input);
+                for kernels in Kernels::all() {
+                    let output = model.run(kernels, 2, &input);
+                    assert_eq!(output.len(), expected.len());
+                    let near = |(a, e): (&f32, &f32)| (a - e).abs() < 1e-5;
+                    assert!(output.iter().zip(&expected).all(near), "{kernels:?} {op}");
                     check_alone(kernels, &model, &input, &output);
                 }
             }
