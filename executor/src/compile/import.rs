@@ -211,6 +211,14 @@ impl Graph {
             }
         }
         self.nodes.retain(|node| used.contains(&node.output));
+        // Constants that operations have taken in, and those that nobody reads, need no memory.
+        let read: BTreeSet<Value> =
+            self.nodes.iter().flat_map(|node| &node.inputs).copied().collect();
+        for (value, info) in self.values.iter_mut().enumerate() {
+            if !read.contains(&value) && !self.outputs.iter().any(|port| port.value == value) {
+                info.constant = None;
+            }
+        }
     }
 }
 

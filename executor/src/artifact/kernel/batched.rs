@@ -33,7 +33,7 @@ pub struct Walk {
     pub outer: Vec<usize>,
     /// From one row to the next.
     pub row: usize,
-    /// From one column to the next.
+    /// From one column to the next; positive.
     pub column: usize,
 }
 
@@ -45,7 +45,7 @@ impl Matmul {
     }
 
     pub(super) fn lengths(&self) -> Option<Lengths> {
-        if self.outer.len() > DIMENSIONS || self.left.column != 1 {
+        if self.outer.len() > DIMENSIONS || self.left.column != 1 || self.right.column == 0 {
             return None;
         }
         let count = product(&self.outer)?;

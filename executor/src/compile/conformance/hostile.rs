@@ -1,6 +1,10 @@
 //! Models with numbers that nobody would write: refused or compiled, never a panic.
 
+use serde_json::Value;
+
 use super::model::{Model, numbers};
+use crate::artifact::{Artifact, Files};
+use crate::cpu::{Kernels, Memory, run};
 
 /// Models that have most operators among them.
 fn models() -> Vec<Model> {
@@ -131,4 +135,65 @@ fn a_file_cut_or_changed_anywhere_is_no_danger() {
             let _ = super::super::compile(&changed, &[clockwork_wire::BatchSize::ONE]);
         }
     }
+}
+
+/// Every path to a number in a document.
+fn numbers_of(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                numbers_of(item, &format!("{path}/{index}"), found);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                numbers_of(field, &format!("{path}/{name}"), found);
+            }
+        }
+        Value::Number(_) => found.push(path.to_owned()),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// Reads an artifact; if it is accepted, runs what it says. Gives whether it was.
+fn runs(files: Files) -> bool {
+    let Ok(artifact) = Artifact::from_files(files) else { return false };
+    let plan = &artifact.cpu().plans[0];
+    let sizes = plan.sizes();
+    // A damaged size may be valid and huge: a device then refuses it for want of memory.
+    if sizes.input.max(sizes.output).max(sizes.workspace) < 1 << 16 {
+        let (mut output, mut workspace) = (vec![0.0; sizes.output], vec![0.0; sizes.workspace]);
+        let memory = Memory {
+            input: &vec![0.5; sizes.input],
+            output: &mut output,
+            workspace: &mut workspace,
+            weights: &vec![0.25; sizes.weights],
+        };
+        run(&Kernels::detect(), plan, memory);
+    }
+    true
+}
+
+#[test]
+fn no_damaged_number_of_a_plan_is_dangerous() {
+    let (mut good, mut all) = (0, 0);
+    for model in models() {
+        let files = model.compiled().expect("a model").to_files().expect("they are in memory");
+        let name = files.keys().find(|name| name.contains("plan.1")).expect("a plan").clone();
+        let original: Value = serde_json::from_slice(&files[&name]).expect("valid");
+        let mut paths = Vec::new();
+        numbers_of(&original, "", &mut paths);
+        assert!(paths.len() > 100, "{}", paths.len());
+        for path in paths {
+            for damage in [0, 1, 2, 3, 5, 16, 64, 1 << 16, 1 << 33, u64::MAX].map(Value::from) {
+                let mut document = original.clone();
+                *document.pointer_mut(&path).expect("a number") = damage;
+                let mut files = files.clone();
+                files.insert(name.clone(), serde_json::to_vec(&document).expect("a document"));
+                good += usize::from(runs(files));
+                all += 1;
+            }
+        }
+    }
+    assert!(good > 100 && all - good > 1000, "{good} of {all}");
 }

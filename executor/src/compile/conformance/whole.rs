@@ -36,6 +36,28 @@ fn a_value_with_a_second_use_is_computed_by_itself() {
 }
 
 #[test]
+fn a_normalization_before_a_convolution_becomes_a_part_of_it() {
+    let model = |padding: i64| {
+        Model::new(&[0, 2, 1, 2])
+            .floats("scale", &[2], &[2.0, 3.0])
+            .floats("bias", &[2], &[1.0, 0.0])
+            .floats("mean", &[2], &[0.0, 1.0])
+            .floats("variance", &[2], &[1.0, 1.0])
+            .floats("w", &[2, 1, 1, 2], &[1.0, 10.0, 2.0, 20.0])
+            .node("BatchNormalization", &["x", "scale", "bias", "mean", "variance"], "a")
+            .float("epsilon", 0.0)
+            .node("Conv", &["a", "w"], "y")
+            .int("group", 2)
+            .ints("pads", &[0, 0, 0, padding])
+    };
+    // The channels become 3, 5 and 0, 3.
+    model(0).gives(&[1.0, 2.0, 1.0, 2.0], &[53.0, 60.0]);
+    assert_eq!(model(0).steps(), 1);
+    model(1).gives(&[1.0, 2.0, 1.0, 2.0], &[53.0, 5.0, 60.0, 6.0]);
+    assert_eq!(model(1).steps(), 2, "the border is zero behind the normalization");
+}
+
+#[test]
 fn a_sum_with_the_result_of_a_convolution_is_a_part_of_it() {
     let block = Model::new(&[0, 2, 1, 2])
         .floats("w", &[2, 2, 1, 1], &[0.0, 1.0, 1.0, 0.0])

@@ -1,6 +1,7 @@
 //! Makes one operation of what a kernel does in one pass: a bias, a normalization or an activation
 //! becomes a part of the operation before it.
 
+mod ahead;
 mod linear;
 mod pattern;
 mod residual;
@@ -12,6 +13,7 @@ use linear::Line;
 /// Folds every node that can be a part of its predecessor into it.
 pub(super) fn fuse(graph: &mut Graph) {
     pattern::replace(graph);
+    ahead::fold(graph);
     let uses = count_uses(graph);
     let mut fused: Vec<Node> = Vec::with_capacity(graph.nodes.len());
     // Which of the fused nodes computes a value.
