@@ -9,7 +9,7 @@
 use std::ops::Range;
 use std::ptr;
 
-use super::activation::activate;
+use super::activation::finish;
 use super::isa::Kernels;
 use super::tile::{STRIP, Set, Sources, Tile};
 use crate::artifact::{Activation, BLOCK, panels};
@@ -66,13 +66,12 @@ impl Product<'_> {
         assert!(self.residual.is_none_or(|(tensor, pitch)| span(pitch) <= tensor.len()));
         let padded = self.columns.next_multiple_of(BLOCK);
         assert!(self.depth() * padded <= self.weights.len() && padded <= self.bias.len());
-        let set = kernels.tiles();
         for part in parts(self.taps, self.channels) {
             let mut begin = 0;
             while begin < padded {
                 let end = self.chunk(begin, &part);
                 for strip in even(self.pixels, STRIP) {
-                    self.strip(&set, inputs, strip, begin..end, &part);
+                    self.strip(kernels, inputs, strip, begin..end, &part);
                 }
                 begin = end;
             }
@@ -100,12 +99,13 @@ impl Product<'_> {
     /// Computes some pixels of some panels.
     fn strip(
         &mut self,
-        set: &Set,
+        kernels: Kernels,
         inputs: &impl Inputs,
         strip: Range<usize>,
         columns: Range<usize>,
         part: &Part,
     ) {
+        let set = &kernels.tiles();
         let mut table = [[ptr::null(); STRIP]; TAPS];
         let table = &mut table[..part.taps.len()];
         inputs.look_up(strip.clone(), part, table);
@@ -122,10 +122,9 @@ impl Product<'_> {
             && part.channels.end == self.channels
             && self.activation.bounds().is_none()
         {
-            for pixel in strip {
-                let at = pixel * self.pitch;
-                activate(self.activation, &mut self.output[at + finished.start..at + finished.end]);
-            }
+            let output = &mut self.output[strip.start * self.pitch + finished.start..];
+            let rows = (strip.len() - 1) * self.pitch + finished.len();
+            finish(kernels, self.activation, &mut output[..rows], self.pitch, finished.len());
         }
     }
 
