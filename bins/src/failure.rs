@@ -10,12 +10,19 @@ pub enum Failure {
     Usage(String),
     /// The work could not be done; exit code 1.
     Work(Box<dyn Error>),
+    /// The work could not be done, for a reason with an exit code of its own.
+    Coded(u8, Box<dyn Error>),
 }
 
 impl Failure {
     /// A failure of the command line.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage(message.into())
+    }
+
+    /// A failure with an exit code of its own.
+    pub fn coded(code: u8, error: impl Error + 'static) -> Self {
+        Self::Coded(code, Box::new(error))
     }
 }
 
@@ -36,6 +43,10 @@ pub fn exit(result: Result<(), Failure>) -> ExitCode {
         Err(Failure::Work(error)) => {
             eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::FAILURE
+        }
+        Err(Failure::Coded(code, error)) => {
+            eprintln!("error: {}", chain(error.as_ref()));
+            ExitCode::from(code)
         }
     }
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clockwork_bins::{
-    bench, check_model, client, compile, controller, demo, exit, log, model, sim, up, worker, zoo,
+    bench, check_model, client, compile, controller, demo, exit, log, model, profile, sim,
+    simpleclient, up, worker, zoo,
 };
 
 #[derive(Parser)]
@@ -36,6 +37,10 @@ enum Tool {
     /// Check a compiled model: sizes, durations, outputs
     #[command(name = "check_model")]
     CheckModel(check_model::Arguments),
+    /// Check whether this machine is set up for predictable serving
+    Profile(profile::Arguments),
+    /// Ask a model once, and show the five largest elements of its output
+    Simpleclient(simpleclient::Arguments),
     /// Decide everything
     Controller(controller::Arguments),
     /// Serve models on this machine's devices
@@ -57,6 +62,8 @@ fn main() -> ExitCode {
         Tool::Compile(arguments) => compile::run(&arguments),
         Tool::CheckModel(arguments) => check_model::run(&arguments),
         Tool::Zoo(arguments) => zoo::run(&arguments),
+        Tool::Profile(arguments) => profile::run(&arguments),
+        Tool::Simpleclient(arguments) => simpleclient::run(&arguments),
         Tool::Controller(arguments) => controller::run(&arguments),
         Tool::Worker(arguments) => worker::run(&arguments),
         Tool::WorkerDummy(arguments) => worker::run_dummy(&arguments),

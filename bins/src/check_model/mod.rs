@@ -18,6 +18,8 @@ use clockwork_wire::{BatchSize, PAGE_BYTES};
 
 use crate::Failure;
 use crate::process::say;
+pub(crate) use report::top5;
+
 use report::Report;
 use subject::Subject;
 
@@ -122,7 +124,7 @@ fn report(
     };
     let batched_differs = batched::differing(subject, batches)?.map(BatchSize::get);
     let top5 = match &arguments.input {
-        Some(path) => report::top5(subject.run(&[&input(subject, path)?])?),
+        Some(path) => top5(subject.run(&[&input(subject, path)?])?),
         None => Vec::new(),
     };
     let (input, output) = subject.elements();

@@ -88,7 +88,7 @@ impl Agreement {
 }
 
 /// The five largest elements with their indices; the first of equal ones comes first.
-pub(super) fn top5(values: &[f32]) -> Vec<(usize, f32)> {
+pub(crate) fn top5(values: &[f32]) -> Vec<(usize, f32)> {
     let mut ranked: Vec<_> = values.iter().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     ranked.truncate(5);

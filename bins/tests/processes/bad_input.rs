@@ -15,6 +15,9 @@ fn every_program_explains_itself() {
         ("controller", "controller [TYPE] [WORKERS] [OPTIONS]"),
         ("client", "poisson-open-loop"),
         ("clockwork", "demo"),
+        ("check_model", "--golden"),
+        ("profile", "[check]"),
+        ("simpleclient", "HOST:PORT"),
     ] {
         let Ended { code, out, .. } = bench.start(program, &["-h"]).end();
         assert_eq!(code, Some(0), "{program}");

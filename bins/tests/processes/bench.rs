@@ -146,6 +146,9 @@ fn executable(program: &str) -> &'static str {
         "controller" => env!("CARGO_BIN_EXE_controller"),
         "client" => env!("CARGO_BIN_EXE_client"),
         "convert" => env!("CARGO_BIN_EXE_convert"),
+        "check_model" => env!("CARGO_BIN_EXE_check_model"),
+        "profile" => env!("CARGO_BIN_EXE_profile"),
+        "simpleclient" => env!("CARGO_BIN_EXE_simpleclient"),
         "clockwork" => env!("CARGO_BIN_EXE_clockwork"),
         other => panic!("there is no program `{other}`"),
     }

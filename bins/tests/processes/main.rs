@@ -22,4 +22,5 @@ mod serving;
 mod session;
 mod settings;
 mod shape;
+mod single;
 mod system_benches;
