@@ -1,4 +1,4 @@
-//! `clockwork model list|load|unload`: which models a controller serves.
+//! `clockwork model list|load|unload|replace`: which models a controller serves.
 
 use clap::{Args, Parser, Subcommand};
 use clockwork_config::{NetworkConfig, Sources};
@@ -41,6 +41,13 @@ enum Wish {
         #[arg(default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         copies: u32,
     },
+    /// Have a new version of a model served under the same ids: what the workers find under its name now
+    Replace {
+        #[command(flatten)]
+        controller: Controller,
+        /// The model's name.
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -61,13 +68,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 async fn fulfil(wish: &Wish, network: NetworkConfig) -> Result<(), ClientError> {
-    let (Wish::List(controller) | Wish::Load { controller, .. } | Wish::Unload { controller, .. }) =
-        wish;
+    let (Wish::List(controller)
+    | Wish::Load { controller, .. }
+    | Wish::Unload { controller, .. }
+    | Wish::Replace { controller, .. }) = wish;
     let mut session = Session::connect(&controller.address, &network, |line| say(&line)).await?;
     let done = match wish {
         Wish::List(_) => list(&mut session).await,
         Wish::Load { name, copies, .. } => load(&mut session, name, *copies).await,
         Wish::Unload { model, copies, .. } => unload(&mut session, *model, *copies).await,
+        Wish::Replace { name, .. } => replace(&mut session, name).await,
     };
     session.close().await;
     done
@@ -100,6 +110,12 @@ async fn unload(session: &mut Session, first: u32, copies: u32) -> Result<(), Cl
         session.unload(ModelId::new(first), copies, USER).await?;
         say(&format!("unloaded {copies} models from id {first} on"));
     }
+    Ok(())
+}
+
+async fn replace(session: &mut Session, name: &str) -> Result<(), ClientError> {
+    let models = session.replace(name, USER).await?;
+    say(&format!("{models} ids serve the new version of {name}"));
     Ok(())
 }
 

@@ -32,6 +32,7 @@
 //!     name: "resnet50_v2".to_owned(),
 //!     max_batch: BatchSize::ONE,
 //!     max_exec: Span::MAX,
+//!     shown: model,
 //! }));
 //! let Some(Output::Resolve { id: asked, name }) = worker.poll(start) else { unreachable!() };
 //! let source = zoo::profile(&name).map(ModelSource::Profile).ok_or(name);

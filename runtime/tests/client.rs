@@ -13,7 +13,7 @@ use clockwork_runtime::shutdown::Shutdown;
 use clockwork_wire::codec::Listing;
 use clockwork_wire::{
     Credits, Encoding, Home, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId,
-    Payload, Role, Span, Status, UnloadResponse,
+    Payload, ReplaceResponse, Role, Span, Status, UnloadResponse,
 };
 use clockwork_workload::registry;
 
@@ -319,6 +319,11 @@ fn answer(hub: &Hub<ServiceSide>, link: LinkId, ask: Ask<Payload>, script: &mut 
             let status = if known { Status::OK } else { Status::UNKNOWN_MODEL };
             let message = if known { String::new() } else { "no such models".to_owned() };
             hub.send(link, Answer::Unload(UnloadResponse { id: request.id, status, message }));
+        }
+        Ask::Replace(request) => {
+            let status = Status::UNKNOWN_MODEL;
+            let response = ReplaceResponse { id: request.id, status, ..Default::default() };
+            hub.send(link, Answer::Replace(response));
         }
         Ask::Infer { request, input } => {
             script.ways.push((link, request.model));

@@ -117,6 +117,9 @@ pub struct LoadModel {
     pub max_batch: BatchSize,
     /// Batch sizes that take longer are left out (batch 1 never is).
     pub max_exec: Span,
+    /// The id that clients know the first one by, the others following: its own, unless these are a
+    /// later version of models. The worker keeps it for a controller that comes after this one.
+    pub shown: ModelId,
 }
 
 /// Tells a worker to forget models: it takes no new action for them, finishes those under way, and

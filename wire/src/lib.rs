@@ -41,8 +41,8 @@ pub use id::{ActionId, BootId, ClientId, GpuId, ModelId, RequestId, SessionId, U
 pub use model::{BatchProfile, ModelProfile, part_of_load, whole_of_load};
 pub use payload::{Encoding, InputSpec, Payload};
 pub use request::{
-    InferRequest, InferResponse, ListedModel, LoadRequest, LoadResponse, Origin, UnloadRequest,
-    UnloadResponse,
+    InferRequest, InferResponse, ListedModel, LoadRequest, LoadResponse, Origin, ReplaceRequest,
+    ReplaceResponse, UnloadRequest, UnloadResponse,
 };
 pub use result::{ActionResult, Interval, ModelLoaded, ModelUnloaded};
 pub use session::{Credits, Hello, Home, LinkKind, Role};

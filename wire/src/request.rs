@@ -61,6 +61,31 @@ pub struct UnloadResponse {
     pub message: String,
 }
 
+/// Asks that from one instant on every id that serves a name serves a new version of it: what the
+/// workers find under that name now. No request is lost by it, and the ids stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplaceRequest {
+    /// The client's number for this request; comes back in the response.
+    pub id: RequestId,
+    /// Who asks.
+    pub user: UserId,
+    /// The name under which the models were loaded; at most 255 bytes, never opened as a path.
+    pub name: String,
+}
+
+/// Answers a [`ReplaceRequest`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplaceResponse {
+    /// The client's number for the request.
+    pub id: RequestId,
+    /// [`Status::OK`]: requests that come from now on get the new version. Otherwise all is as it was.
+    pub status: Status,
+    /// In words, when it failed.
+    pub message: String,
+    /// How many ids serve the new version; 0 when it failed.
+    pub models: u32,
+}
+
 /// Asks for one inference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InferRequest {

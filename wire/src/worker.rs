@@ -26,6 +26,8 @@ pub struct DeviceState {
 pub struct LoadedModel {
     /// Its id.
     pub model: ModelId,
+    /// The id that clients know it by: its own, unless it is a later version of a model.
+    pub shown: ModelId,
     /// What it is; shared by all models of which the same is true.
     pub profile: Arc<ModelProfile>,
 }

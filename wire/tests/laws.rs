@@ -28,6 +28,7 @@ proptest! {
         loads in vec(words::load_request(), 0..3),
         lists in vec(any::<u64>().prop_map(RequestId::new), 0..3),
         unloads in vec(words::unload_request(), 0..3),
+        replaces in vec(words::replace_request(), 0..3),
     ) {
         let mut encoder = RequestsEncoder::new();
         for request in &infers {
@@ -42,7 +43,11 @@ proptest! {
         for unload in &unloads {
             encoder.unload(unload);
         }
-        let messages = infers.len() + loads.len() + lists.len() + unloads.len();
+        for replace in &replaces {
+            encoder.replace(replace);
+        }
+        let managing = loads.len() + lists.len() + unloads.len() + replaces.len();
+        let messages = infers.len() + managing;
         prop_assert_eq!(encoder.is_empty(), messages == 0);
         let frame = Frame::of(FrameKind::Requests, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
@@ -52,7 +57,8 @@ proptest! {
             prop_assert_eq!(&frame.body[range], payload(sent.input.len));
         }
         prop_assert_eq!(read.infers().count(), infers.len());
-        prop_assert_eq!((read.loads, read.lists, read.unloads), (loads, lists, unloads));
+        prop_assert_eq!((read.loads, read.lists), (loads, lists));
+        prop_assert_eq!((read.unloads, read.replaces), (unloads, replaces));
     }
 
     #[test]
@@ -62,6 +68,7 @@ proptest! {
         listings in vec(words::listing(), 0..3),
         credits in option::of(words::credits()),
         unloads in vec(words::unload_response(), 0..3),
+        replaces in vec(words::replace_response(), 0..3),
     ) {
         let mut encoder = ResponsesEncoder::new();
         for response in &infers {
@@ -76,6 +83,9 @@ proptest! {
         for unload in &unloads {
             encoder.unload(unload);
         }
+        for replace in &replaces {
+            encoder.replace(replace);
+        }
         if let Some(credits) = credits {
             encoder.credits(credits);
         }
@@ -89,6 +99,7 @@ proptest! {
         prop_assert_eq!(read.infers().count(), infers.len());
         prop_assert_eq!((read.loads, read.listings), (loads, listings));
         prop_assert_eq!((read.credits, read.unloads), (credits, unloads));
+        prop_assert_eq!(read.replaces, replaces);
     }
 
     #[test]
@@ -291,7 +302,8 @@ fn state_header(count: u32, name: impl Fn(u32) -> String) -> Vec<u8> {
             load: Span::from_millis(8),
             batches: batches.clone(),
         };
-        LoadedModel { model: ModelId::new(id), profile: profile.into() }
+        let (model, shown) = (ModelId::new(id), ModelId::new(id));
+        LoadedModel { model, shown, profile: profile.into() }
     };
     let models = (0..count).map(model).collect();
     let state = WorkerState { page_bytes: PAGE_BYTES, models, ..WorkerState::default() };

@@ -82,6 +82,12 @@ impl Bench {
         self.server("worker", &["--port", "0"], &[])
     }
 
+    /// Starts a worker on the processor with a folder of models.
+    pub(crate) fn cpu_worker_of(&self, models: &Path, arguments: &[&str]) -> Server {
+        let models = models.to_str().expect("test paths are text");
+        self.server("worker", &["--port", "0", "--models", models], arguments)
+    }
+
     /// Starts a worker on a port that it had before.
     pub(crate) fn worker_at(&self, address: SocketAddr) -> Server {
         self.server("worker_dummy", &["--port", &address.port().to_string()], &[])

@@ -106,6 +106,9 @@ impl Worker {
     ) -> Result<Arc<ModelProfile>, String> {
         let prepared = self.prepare_devices(load, source).and_then(|mut profile| {
             restrict(&mut profile, load.max_batch, load.max_exec);
+            // What the files call themselves finds them no second time.
+            let name = crate::zoo::model_name(&load.name).unwrap_or(&load.name);
+            name.clone_into(&mut profile.name);
             if profile.batches.is_empty() {
                 return Err(format!("model `{}` has no batch size 1", load.name));
             }

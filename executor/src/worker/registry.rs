@@ -1,5 +1,6 @@
 //! The models that a worker can serve.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clockwork_wire::{
@@ -10,6 +11,8 @@ use clockwork_wire::{
 #[derive(Debug)]
 pub(crate) struct Registry {
     entries: Vec<Entry>,
+    /// Models that clients know by another id than their own.
+    shown: BTreeMap<ModelId, ModelId>,
     /// Ids that are reserved, servable or leaving.
     taken: usize,
     limit: usize,
@@ -42,7 +45,7 @@ impl Registry {
 
     /// A registry for at most `limit` models at a time.
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { entries: Vec::new(), taken: 0, limit }
+        Self { entries: Vec::new(), shown: BTreeMap::new(), taken: 0, limit }
     }
 
     /// The most models at a time.
@@ -99,6 +102,10 @@ impl Registry {
         self.entries[begin..begin + copies].fill(settled);
         if profile.is_none() {
             self.taken -= copies;
+        } else if load.shown != load.model {
+            let next = |id: ModelId, copy| ModelId::from_index(id.index() + copy);
+            let pairs = (0..copies).map(|copy| (next(load.model, copy), next(load.shown, copy)));
+            self.shown.extend(pairs);
         }
     }
 
@@ -123,7 +130,12 @@ impl Registry {
     /// The `copies` models from `first` on, which leave, are gone.
     pub(crate) fn remove(&mut self, first: ModelId, copies: u32) {
         let copies = usize::try_from(copies).expect("a count fits usize");
-        self.entries[first.index()..first.index() + copies].fill(Entry::Gone);
+        let end = first.index() + copies;
+        self.entries[first.index()..end].fill(Entry::Gone);
+        let shown = self.shown.range(first..ModelId::from_index(end)).map(|(&model, _)| model);
+        for model in shown.collect::<Vec<_>>() {
+            self.shown.remove(&model);
+        }
         self.taken -= copies;
     }
 
@@ -139,7 +151,8 @@ impl Registry {
         let ids = (0..self.entries.len()).map(ModelId::from_index);
         ids.filter_map(|model| {
             let profile = Arc::clone(self.profile(model)?);
-            Some(LoadedModel { model, profile })
+            let shown = self.shown.get(&model).copied().unwrap_or(model);
+            Some(LoadedModel { model, shown, profile })
         })
         .collect()
     }
@@ -171,6 +184,18 @@ mod tests {
 
     use super::*;
 
+    fn profile() -> ModelProfile {
+        ModelProfile {
+            name: String::new(),
+            input_size: 1,
+            output_size: 1,
+            weights_size: 1,
+            pages: clockwork_wire::Pages::new(1),
+            load: Span::ZERO,
+            batches: Vec::new(),
+        }
+    }
+
     fn load(model: u32, copies: u32) -> LoadModel {
         LoadModel {
             id: ActionId::default(),
@@ -179,6 +204,7 @@ mod tests {
             name: String::new(),
             max_batch: BatchSize::ONE,
             max_exec: Span::MAX,
+            shown: ModelId::new(model),
         }
     }
 
@@ -194,15 +220,7 @@ mod tests {
     #[test]
     fn more_models_than_the_limit_are_refused_until_some_are_gone() {
         let mut registry = Registry::new(3);
-        let profile = Arc::new(ModelProfile {
-            name: String::new(),
-            input_size: 1,
-            output_size: 1,
-            weights_size: 1,
-            pages: clockwork_wire::Pages::new(1),
-            load: Span::ZERO,
-            batches: Vec::new(),
-        });
+        let profile = Arc::new(profile());
         assert_eq!(registry.reserve(&load(8, 2)), Ok(()));
         assert_eq!(registry.reserve(&load(10, 2)), Err(IdsRefused::OutOfRange));
         registry.settle(&load(8, 2), Some(&profile));
@@ -218,6 +236,24 @@ mod tests {
         assert_eq!(registry.reserve(&load(10, 2)), Ok(()));
         assert_eq!(registry.reserve(&load(9, 1)), Err(IdsRefused::OutOfRange));
         assert_eq!(registry.models().len(), 1);
+    }
+
+    #[test]
+    fn a_later_version_says_which_id_clients_know_it_by_until_it_is_gone() {
+        let mut registry = Registry::new(10);
+        let profile = Arc::new(profile());
+        let version = LoadModel { shown: ModelId::new(0), ..load(5, 2) };
+        assert_eq!(registry.reserve(&version), Ok(()));
+        registry.settle(&version, Some(&profile));
+        let shown = |registry: &Registry| -> Vec<_> {
+            registry.models().iter().map(|l| (l.model.get(), l.shown.get())).collect()
+        };
+        assert_eq!(shown(&registry), [(5, 0), (6, 1)]);
+        registry.remove(ModelId::new(5), 2);
+        registry.forget_gone();
+        assert_eq!(registry.reserve(&load(5, 2)), Ok(()));
+        registry.settle(&load(5, 2), Some(&profile));
+        assert_eq!(shown(&registry), [(5, 5), (6, 6)]);
     }
 
     #[test]

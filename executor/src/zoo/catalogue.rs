@@ -65,7 +65,7 @@ impl Catalogue {
     /// In words: the name is not allowed, or unknown (with names that are not), or its files are
     /// broken.
     pub fn resolve(&self, name: &str) -> Result<ModelSource, String> {
-        let name = reduce(name)?;
+        let name = model_name(name)?;
         for folder in &self.folders {
             if let Some(found) = open(&folder.join(name), name, &self.copies) {
                 return found;
@@ -122,7 +122,11 @@ impl Catalogue {
 }
 
 /// The name of a model, from a name or from the path that the original's clients send.
-fn reduce(asked: &str) -> Result<&str, String> {
+///
+/// # Errors
+/// In words, if it is no name: it has a separator or a control character, begins with a dot, is empty
+/// or longer than 255 bytes.
+pub fn model_name(asked: &str) -> Result<&str, String> {
     let path = asked.strip_suffix("/model");
     let name = path.map_or(asked, |path| path.rsplit('/').next().unwrap_or(path));
     let forbidden = |c: char| matches!(c, '/' | '\\') || c.is_control();
@@ -200,7 +204,7 @@ mod tests {
     #[test]
     fn a_path_that_ends_in_name_and_model_is_reduced_to_the_name() {
         for asked in ["resnet50_v2", "resnet50_v2/model", "/some/where/resnet50_v2/model"] {
-            assert_eq!(reduce(asked), Ok("resnet50_v2"));
+            assert_eq!(model_name(asked), Ok("resnet50_v2"));
         }
     }
 
@@ -219,9 +223,9 @@ mod tests {
             "/model",
             "x/../model",
         ] {
-            assert!(reduce(asked).is_err(), "{asked:?}");
+            assert!(model_name(asked).is_err(), "{asked:?}");
         }
-        assert!(reduce(&"x".repeat(256)).is_err());
+        assert!(model_name(&"x".repeat(256)).is_err());
     }
 
     #[test]

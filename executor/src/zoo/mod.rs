@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use clockwork_wire::ModelProfile;
 
-pub use self::catalogue::Catalogue;
+pub use self::catalogue::{Catalogue, model_name};
 
 /// The names of the built-in models, in alphabetical order: the 61 of the published zoo.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -56,6 +56,7 @@ impl Driver {
             name: digits::NAME.to_owned(),
             max_batch: BatchSize::new(16).expect("a batch size"),
             max_exec: Span::MAX,
+            shown: ModelId::new(0),
         };
         self.worker.handle(NOW, Input::LoadModel(load));
         let Output::Resolve { id, name } = self.next() else { panic!("a name is resolved first") };

@@ -110,6 +110,7 @@ impl Rig {
             name: name.to_owned(),
             max_batch: batch(8),
             max_exec: Span::MAX,
+            shown: ModelId::new(model),
         }
     }
 

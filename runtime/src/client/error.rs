@@ -43,6 +43,16 @@ pub enum ClientError {
         /// The controller's words.
         message: String,
     },
+    /// The controller did not put a new version in a model's place.
+    #[error("cannot replace model `{name}`: status {status}: {message}")]
+    Replace {
+        /// The model.
+        name: String,
+        /// The controller's answer.
+        status: Status,
+        /// The controller's words.
+        message: String,
+    },
     /// The controller does not list its models.
     #[error("the controller does not list its models: status {0}")]
     List(Status),

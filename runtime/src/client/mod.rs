@@ -19,6 +19,7 @@ mod lines;
 mod options;
 mod parallel;
 mod records;
+mod reply;
 mod report;
 mod run;
 mod series;

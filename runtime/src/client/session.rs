@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, VecDeque};
 use clockwork_config::NetworkConfig;
 use clockwork_wire::codec::{Listing, NAME_MAX};
 use clockwork_wire::{
-    InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId, Nanos, Payload, RequestId,
-    Span, Status, UnloadRequest, UnloadResponse, UserId,
+    InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId, Nanos, Payload,
+    ReplaceRequest, ReplaceResponse, RequestId, Span, Status, UnloadRequest, UnloadResponse,
+    UserId,
 };
 
 use super::ClientError;
 use super::dial::{Dialler, resolve};
 use super::lines::Lines;
+use super::reply::{Reply, checked, confused};
 use super::slab::Slab;
 use crate::clock;
 use crate::net::{Answer, Ask, ClientSide, Counters, Event, Hub, LinkId, Part, Peer, Settings};
@@ -67,13 +69,6 @@ struct Unanswered {
     line: usize,
 }
 
-/// What an answer to a load or a list was.
-enum Reply {
-    Load(LoadResponse),
-    Unload(UnloadResponse),
-    List(Listing),
-}
-
 impl Session {
     /// Connects to `host:port`, again and again with growing pauses until the controller is there;
     /// `tell` hears of every attempt that failed.
@@ -125,16 +120,11 @@ impl Session {
             return Err(ClientError::Name(name.into()));
         }
         let id = self.next_id();
-        let mut reply =
-            self.ask(Ask::Load(LoadRequest { id, user, name: name.into(), copies })).await?;
-        loop {
-            match reply {
-                Reply::Load(response) if response.id == id => {
-                    return checked(name, copies, response);
-                }
-                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => reply = self.reply().await?,
-            }
-        }
+        let request = LoadRequest { id, user, name: name.into(), copies };
+        let Reply::Load(response) = self.ask(id, Ask::Load(request)).await? else {
+            return Err(confused());
+        };
+        checked(name, copies, response)
     }
 
     /// Has `copies` models from `first` on removed, and waits until no worker has them any more.
@@ -151,17 +141,33 @@ impl Session {
     ) -> Result<(), ClientError> {
         let id = self.next_id();
         let request = UnloadRequest { id, user, model: first, copies };
-        let mut reply = self.ask(Ask::Unload(request)).await?;
-        loop {
-            match reply {
-                Reply::Unload(response) if response.id == id => {
-                    let UnloadResponse { status, message, .. } = response;
-                    let failed = || ClientError::Unload { first, copies, status, message };
-                    return if status.is_ok() { Ok(()) } else { Err(failed()) };
-                }
-                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => reply = self.reply().await?,
-            }
+        let Reply::Unload(response) = self.ask(id, Ask::Unload(request)).await? else {
+            return Err(confused());
+        };
+        let UnloadResponse { status, message, .. } = response;
+        let failed = || ClientError::Unload { first, copies, status, message };
+        if status.is_ok() { Ok(()) } else { Err(failed()) }
+    }
+
+    /// Has every id that serves `name` serve a new version of it: what the workers find under that
+    /// name now. Gives how many ids do. What is asked afterwards gets the new version, and nothing is
+    /// lost; the ids stay.
+    ///
+    /// # Errors
+    /// If the controller cannot, because the new version's inputs have another size for example, or is
+    /// lost. If it cannot, all is as it was.
+    pub async fn replace(&mut self, name: &str, user: UserId) -> Result<u32, ClientError> {
+        if name.len() > NAME_MAX {
+            return Err(ClientError::Name(name.into()));
         }
+        let id = self.next_id();
+        let request = ReplaceRequest { id, user, name: name.into() };
+        let Reply::Replace(response) = self.ask(id, Ask::Replace(request)).await? else {
+            return Err(confused());
+        };
+        let ReplaceResponse { status, message, models, .. } = response;
+        let failed = || ClientError::Replace { name: name.into(), status, message };
+        if status.is_ok() { Ok(models) } else { Err(failed()) }
     }
 
     /// Asks once for the list of models. Its status says whether the controller serves yet.
@@ -170,13 +176,10 @@ impl Session {
     /// If the controller is lost.
     pub async fn list(&mut self) -> Result<Listing, ClientError> {
         let id = self.next_id();
-        let mut reply = self.ask(Ask::List(id)).await?;
-        loop {
-            match reply {
-                Reply::List(listing) if listing.id == id => return Ok(listing),
-                Reply::Load(_) | Reply::Unload(_) | Reply::List(_) => reply = self.reply().await?,
-            }
-        }
+        let Reply::List(listing) = self.ask(id, Ask::List(id)).await? else {
+            return Err(confused());
+        };
+        Ok(listing)
     }
 
     /// Puts an inference into this turn. The caller chooses its id, which comes back with the answer.
@@ -258,12 +261,17 @@ impl Session {
         id
     }
 
-    /// Asks something and waits for the answer to a load or a list.
-    async fn ask(&mut self, ask: Ask<Part>) -> Result<Reply, ClientError> {
+    /// Asks something that is no inference, and waits for the answer.
+    async fn ask(&mut self, id: RequestId, ask: Ask<Part>) -> Result<Reply, ClientError> {
         let Some(link) = self.lines.any() else { return Err(self.no_connection()) };
         self.hub.send(link, ask);
         self.hub.flush();
-        self.reply().await
+        loop {
+            let reply = self.reply().await?;
+            if reply.id() == id {
+                return Ok(reply);
+            }
+        }
     }
 
     async fn reply(&mut self) -> Result<Reply, ClientError> {
@@ -306,6 +314,7 @@ impl Session {
             Answer::Infer { response, output } => self.answered(response, output, received),
             Answer::Load(response) => return Some(Reply::Load(response)),
             Answer::Unload(response) => return Some(Reply::Unload(response)),
+            Answer::Replace(response) => return Some(Reply::Replace(response)),
             Answer::Listing(listing) => return Some(Reply::List(listing)),
             Answer::Credits(credits) => self.lines.grant(link, credits),
         }
@@ -351,20 +360,6 @@ impl Session {
             self.redialling.insert(lost, rt::spawn(self.dialler.clone().redial()));
         }
     }
-}
-
-/// A load's answer, if it is the one that was asked for.
-fn checked(name: &str, copies: u32, response: LoadResponse) -> Result<LoadResponse, ClientError> {
-    let LoadResponse { status, message, .. } = response.clone();
-    if !status.is_ok() {
-        return Err(ClientError::Load { name: name.into(), copies, status, message });
-    }
-    if response.copies != copies {
-        let made = response.copies;
-        let words = format!("{made} copies of `{name}` were made instead of {copies}");
-        return Err(ClientError::Protocol(words));
-    }
-    Ok(response)
 }
 
 /// How long closing waits for what was sent to be written.

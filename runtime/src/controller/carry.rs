@@ -44,7 +44,7 @@ impl Core {
                 let heard = self.router.heard();
                 self.request(now, Sent { client, request, input, received, heard });
             }
-            ask @ (Ask::Load(_) | Ask::Unload(_) | Ask::List(_)) => {
+            ask @ (Ask::Load(_) | Ask::Unload(_) | Ask::Replace(_) | Ask::List(_)) => {
                 self.give(now, ShardIndex::FIRST, Input::Ask { client, ask, received });
             }
         }

@@ -7,7 +7,7 @@ use clockwork_wire::{
     ActionId, DeviceState, LoadModel, LoadedModel, ModelId, WorkerId, WorkerState,
 };
 
-use super::catalog::Group;
+use super::group::Group;
 
 /// One worker of the command line.
 #[derive(Debug, Default)]
@@ -40,13 +40,19 @@ impl Worker {
     /// Takes out those of `copies` models from `first` on that it has, as runs of contiguous ids.
     pub(super) fn unload(&mut self, first: ModelId, copies: u32) -> Vec<Group> {
         let Some(state) = &mut self.state else { return Vec::new() };
-        let range = Group { first, copies, name: Arc::default() };
+        let range = Group::own(first, copies, Arc::default());
         let ids = range.first.index()..range.end();
         let leaving = |loaded: &LoadedModel| ids.contains(&loaded.model.index());
         let mut gone: Vec<ModelId> =
             state.models.extract_if(.., |loaded| leaving(loaded)).map(|gone| gone.model).collect();
         gone.sort_unstable();
         Group::runs(gone.into_iter(), &range.name)
+    }
+
+    /// Whether it has any of these models.
+    pub(super) fn has_of(&self, group: &Group) -> bool {
+        let models = self.state.as_ref().map_or(&[][..], |state| &state.models);
+        models.iter().any(|loaded| group.has(loaded.model))
     }
 
     /// The link is down: what it was given is given up.
@@ -155,6 +161,7 @@ mod tests {
             name: "m".into(),
             max_batch: clockwork_wire::BatchSize::ONE,
             max_exec: clockwork_wire::Span::MAX,
+            shown: ModelId::new(0),
         };
         let mut worker = Worker::default();
         let given = (0..6).filter(|&counter| worker.load(load(counter), 4).is_some()).count();

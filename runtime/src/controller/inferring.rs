@@ -29,10 +29,10 @@ impl Controller {
             return;
         }
         let asked = Asked { id: request.id, user: request.user, slo_factor: request.slo_factor };
-        if let Some(status) = self.objection(client, request, &input) {
-            self.refuse(now, client, asked, request, status);
-            return;
-        }
+        let version = match self.objection(client, request, &input) {
+            Ok(version) => version,
+            Err(status) => return self.refuse(now, client, asked, request, status),
+        };
         if let Some(outstanding) = self.clients.get_mut(&client) {
             outstanding.requests += 1;
             outstanding.bytes += u64::from(request.input.len);
@@ -42,13 +42,14 @@ impl Controller {
             client,
             asked,
             model: request.model,
+            version,
             spec: request.input,
             input,
             made_up: false,
         });
         let request = Request {
             id,
-            model: request.model,
+            model: version,
             slo_factor: request.slo_factor,
             slo: request.slo,
             arrival: received,
@@ -57,28 +58,29 @@ impl Controller {
         self.scheduler.handle(now, clockwork_scheduler::Input::Request(request));
     }
 
-    /// Why a request never reaches the scheduler.
+    /// Which version of its model a request is for, or why it never reaches the scheduler.
     fn objection(
         &self,
         client: ClientId,
         request: &InferRequest,
         input: &Payload,
-    ) -> Option<Status> {
-        if self.draining {
-            return Some(Status::SHUTTING_DOWN);
+    ) -> Result<ModelId, Status> {
+        if self.ending {
+            return Err(Status::SHUTTING_DOWN);
         }
+        let version = self.catalog.serving(request.model).ok_or(Status::UNKNOWN_MODEL)?;
         let outstanding = self.clients.get(&client).copied().unwrap_or_default();
         let credits = self.options.credits;
         let bytes = outstanding.bytes.saturating_add(request.input.len.into());
         if outstanding.requests >= credits.requests || bytes > credits.bytes {
-            return Some(Status::OVERLOADED);
+            return Err(Status::OVERLOADED);
         }
-        let size = self.catalog.model(request.model).map(|known| known.input_size);
+        let size = self.catalog.model(version).map(|known| known.input_size);
         let raw = request.input.encoding == Encoding::Raw;
         let wrong = raw && request.input.len != 0 && size.is_some_and(|s| s != request.input.len);
         // A body that the bulk connection never brought counts as one of the wrong size.
         let lost = u32::try_from(input.len()) != Ok(request.input.len);
-        (wrong || lost).then_some(Status::BAD_INPUT_SIZE)
+        if wrong || lost { Err(Status::BAD_INPUT_SIZE) } else { Ok(version) }
     }
 
     fn refuse(
@@ -145,7 +147,7 @@ impl Controller {
     pub(super) fn carry_out(&mut self, now: Nanos, decision: Decision) {
         match decision {
             Decision::Action(order) => self.act(order),
-            Decision::Respond(response) => self.respond(&response),
+            Decision::Respond(response) => self.respond(now, response),
             Decision::Record(record) => {
                 let front = self.results.front().filter(|a| a.id == record.action.id);
                 let enqueued = front.map_or(now, |arrived| arrived.received);
@@ -194,7 +196,7 @@ impl Controller {
         self.print(ControllerNetworkText(source).to_string());
     }
 
-    fn respond(&mut self, response: &Response) {
+    fn respond(&mut self, now: Nanos, response: Response) {
         let entry = self.ledger.remove(response.request).expect("one request gets one response");
         if let Some(outstanding) = self.clients.get_mut(&entry.client) {
             // With several shards a request may have come before its client was known here.
@@ -205,7 +207,10 @@ impl Controller {
             let arrived = self.results.iter().find(|arrived| arrived.id == id)?;
             nth(&arrived.output, index, arrived.batch)
         });
-        self.answer_infer(entry.client, entry.asked, response, part.unwrap_or_default());
+        // Clients and the request log know the model by the id that was asked for.
+        let response = Response { model: entry.model, ..response };
+        self.answer_infer(entry.client, entry.asked, &response, part.unwrap_or_default());
+        self.version_answered(now, entry.version);
     }
 
     fn answer_infer(&mut self, client: ClientId, asked: Asked, response: &Response, output: Part) {

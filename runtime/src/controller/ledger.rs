@@ -11,8 +11,9 @@ pub(super) struct Entry {
     pub(super) client: ClientId,
     /// What the client said.
     pub(super) asked: Asked,
-    /// The model.
+    /// The model that was asked for, and which of its versions it was given to.
     pub(super) model: ModelId,
+    pub(super) version: ModelId,
     /// What travels with it.
     pub(super) spec: InputSpec,
     /// The input, until it is sent.
@@ -52,13 +53,18 @@ impl Ledger {
         Some(entry)
     }
 
-    /// A client's requests.
+    /// How many were given to one of these models.
+    pub(super) fn count(&self, given: impl Fn(ModelId) -> bool) -> usize {
+        self.entries.iter().flatten().filter(|entry| given(entry.version)).count()
+    }
+
+    /// A client's requests, and the models that they were given to.
     pub(super) fn of_client(&self, client: ClientId) -> Vec<(RequestId, ModelId)> {
         let entries = self.entries.iter().enumerate();
         entries
             .filter_map(|(at, entry)| Some((at, entry.as_ref()?)))
             .filter(|(_, entry)| entry.client == client)
-            .map(|(at, entry)| (RequestId::from_index(at), entry.model))
+            .map(|(at, entry)| (RequestId::from_index(at), entry.version))
             .collect()
     }
 

@@ -7,7 +7,8 @@ use clockwork_wire::{
     ModelProfile, Nanos, Span, Status, WorkerId,
 };
 
-use super::catalog::{Group, Job};
+use super::group::Group;
+use super::jobs::{Job, Purpose};
 use super::machine::Controller;
 use crate::net::{Answer, Command};
 use crate::telemetry::describe::{
@@ -32,17 +33,12 @@ impl Controller {
             return;
         }
         let first = self.catalog.reserve(request.copies);
-        let group = Group { first, copies: request.copies, name: request.name.as_str().into() };
-        self.begin_load(Some((client, request)), group, &workers);
+        let group = Group::own(first, request.copies, request.name.as_str().into());
+        self.begin_load(Purpose::Asked(client, request), group, &workers);
     }
 
     /// Orders a group of workers to load a model.
-    pub(super) fn begin_load(
-        &mut self,
-        asked: Option<(ClientId, LoadRequest)>,
-        group: Group,
-        workers: &[WorkerId],
-    ) {
+    pub(super) fn begin_load(&mut self, purpose: Purpose, group: Group, workers: &[WorkerId]) {
         let id = self.load_id();
         let most = self.options.controller.loads_in_flight;
         for &worker in workers {
@@ -52,7 +48,7 @@ impl Controller {
             }
         }
         let waiting = workers.to_vec();
-        self.catalog.begin(Job { asked, group, id, waiting, done: Vec::new() });
+        self.jobs.begin(Job { purpose, group, id, waiting, done: Vec::new() });
     }
 
     fn send_load(&mut self, worker: WorkerId, order: LoadModel) {
@@ -73,9 +69,30 @@ impl Controller {
             self.send_load(worker, next);
         }
         self.load_activity(now);
-        if let Some(job) = self.catalog.answer(worker, loaded) {
+        if !self.jobs.awaits(worker, loaded.id) {
+            return self.loaded_late(now, worker, &loaded);
+        }
+        if let Some(job) = self.jobs.answer(worker, loaded) {
             self.finish_load(now, job);
         }
+    }
+
+    /// A worker whose link broke meanwhile has loaded what it was not waited for any longer.
+    fn loaded_late(&mut self, now: Nanos, worker: WorkerId, loaded: &ModelLoaded) {
+        let Some(profile) = &loaded.profile else { return };
+        let entry = self.fleet.at(worker);
+        let group = Group::own(loaded.model, loaded.copies, profile.name.as_str().into());
+        if !entry.known || entry.has_of(&group) {
+            return;
+        }
+        if let Some(known) = self.catalog.model(group.first) {
+            let (name, shown) = (Arc::clone(&known.name), known.shown);
+            return self.serve_group(now, worker, &Group { name, shown, ..group }, profile);
+        }
+        if self.catalog.is_gone(group.first) {
+            self.order_unload(worker, &group);
+        }
+        self.replacements.find(worker, &group, profile);
     }
 
     /// A worker that is gone answers nothing more.
@@ -89,13 +106,21 @@ impl Controller {
             profile: None,
             duration: Span::ZERO,
         };
-        if let Some(job) = self.catalog.answer(worker, lost) {
+        if let Some(job) = self.jobs.answer(worker, lost) {
             self.finish_load(now, job);
         }
     }
 
-    /// Every worker has answered: the model is served where it could be loaded.
+    /// Every worker has answered.
     fn finish_load(&mut self, now: Nanos, job: Job) {
+        match job.purpose {
+            Purpose::Version(number) => self.version_loaded(now, number, job),
+            Purpose::Asked(..) | Purpose::Again => self.serve_loaded(now, job),
+        }
+    }
+
+    /// The model is served where it could be loaded.
+    fn serve_loaded(&mut self, now: Nanos, job: Job) {
         let mut served = None;
         for (worker, loaded) in &job.done {
             let Some(profile) = loaded.profile.as_ref().filter(|_| loaded.status.is_ok()) else {
@@ -112,7 +137,7 @@ impl Controller {
             self.catalog.add(&job.group, profile);
             self.serve_group(now, *worker, &job.group, profile);
         }
-        let Some((client, request)) = job.asked else { return };
+        let Purpose::Asked(client, request) = job.purpose else { return };
         let Some(profile) = served else {
             let (_, first) = &job.done[0];
             self.load_failed(client, &request, first.status, first.message.clone());
@@ -131,7 +156,7 @@ impl Controller {
     }
 
     /// A worker serves a group from now on, except what was unloaded while it loaded.
-    fn serve_group(
+    pub(super) fn serve_group(
         &mut self,
         now: Nanos,
         worker: WorkerId,
@@ -140,7 +165,11 @@ impl Controller {
     ) {
         let (known, gone) = self.catalog.of(group);
         for group in &known {
-            let loaded = |model| LoadedModel { model, profile: Arc::clone(profile) };
+            let loaded = |model| LoadedModel {
+                model,
+                shown: group.shown(model),
+                profile: Arc::clone(profile),
+            };
             if let Some(state) = &mut self.fleet.at(worker).state {
                 state.models.extend(group.models().map(loaded));
             }

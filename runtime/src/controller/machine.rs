@@ -11,14 +11,18 @@ use clockwork_wire::{
     WorkerState,
 };
 
-use super::catalog::{Catalog, Group};
+use super::catalog::Catalog;
 use super::fleet::Fleet;
+use super::group::Group;
 use super::inputs::Samples;
+use super::jobs::{Jobs, Purpose};
 use super::ledger::Ledger;
 use super::message::{Input, Output};
+use super::replacing::Replacements;
 use super::shards::Member;
 use super::startup::Startup;
 use super::unloading::Unloads;
+use super::versions::Draining;
 use crate::net::{Ask, Batch, Command, Part, Report};
 
 /// What a controller must know from the start.
@@ -53,6 +57,7 @@ pub struct Controller {
     /// `None` once the scheduler decides.
     pub(super) startup: Option<Startup>,
     pub(super) catalog: Catalog,
+    pub(super) jobs: Jobs,
     pub(super) fleet: Fleet,
     pub(super) ledger: Ledger,
     pub(super) clients: BTreeMap<ClientId, Outstanding>,
@@ -61,10 +66,13 @@ pub struct Controller {
     pub(super) results: VecDeque<Arrived>,
     pub(super) samples: Samples,
     pub(super) unloads: Unloads,
+    pub(super) replacements: Replacements,
+    /// Older versions that have not answered all that they were asked.
+    pub(super) draining: Vec<Draining>,
     /// Counts loads from disk, and unloads.
     loads: u64,
     /// Whether the process is about to end.
-    pub(super) draining: bool,
+    pub(super) ending: bool,
     /// Whether the network status has been shown.
     pub(super) status_shown: bool,
     /// What one of several shards keeps.
@@ -102,6 +110,7 @@ impl Controller {
             startup: first.then(start),
             member: (options.shards > 1).then(|| Member::new(&options)),
             catalog: Catalog::default(),
+            jobs: Jobs::default(),
             fleet: Fleet::new(options.workers),
             ledger: Ledger::default(),
             clients: BTreeMap::new(),
@@ -109,8 +118,10 @@ impl Controller {
             results: VecDeque::new(),
             samples: Samples::default(),
             unloads: Unloads::default(),
+            replacements: Replacements::default(),
+            draining: Vec::new(),
             loads: 0,
-            draining: false,
+            ending: false,
             status_shown: false,
             options,
         };
@@ -139,6 +150,9 @@ impl Controller {
             Input::Ask { client, ask: Ask::Unload(request), .. } => {
                 self.unload_requested(now, client, request);
             }
+            Input::Ask { client, ask: Ask::Replace(request), .. } => {
+                self.replace_requested(client, request);
+            }
             Input::Ask { client, ask: Ask::List(id), .. } => self.list(now, client, id),
             Input::WorkerUp(worker) => self.worker_up(worker),
             Input::WorkerDown(worker) => self.worker_down(now, worker),
@@ -149,6 +163,7 @@ impl Controller {
             Input::News(news) => self.hear(now, &news),
             Input::Stirred => self.stirred(now),
             Input::Demand(shard, demand) => self.demand(now, shard, &demand),
+            Input::Drained(number) => self.shard_drained(now, number),
         }
     }
 
@@ -188,14 +203,14 @@ impl Controller {
     /// When to poll again if nothing arrives.
     pub fn next_wakeup(&self) -> Option<Nanos> {
         match &self.startup {
-            Some(startup) => startup.next_wakeup(self.catalog.is_loading()),
+            Some(startup) => startup.next_wakeup(self.jobs.is_loading()),
             None => [self.scheduler.next_wakeup(), self.next_balance()].into_iter().flatten().min(),
         }
     }
 
     /// The process is to end: inferences that come from now on are refused.
     pub fn drain(&mut self) {
-        self.draining = true;
+        self.ending = true;
     }
 
     /// Unanswered requests.
@@ -228,6 +243,7 @@ impl Controller {
             name: group.name.to_string(),
             max_batch: self.options.scheduler.max_batch,
             max_exec: self.options.scheduler.max_exec,
+            shown: group.shown,
         }
     }
 
@@ -240,7 +256,8 @@ impl Controller {
 
     fn worker_down(&mut self, now: Nanos, worker: WorkerId) {
         self.fleet.at(worker).down();
-        for (id, group) in self.catalog.unanswered_by(worker) {
+        self.replacements.lose(worker);
+        for (id, group) in self.jobs.unanswered_by(worker) {
             self.load_lost(now, worker, id, &group);
         }
         self.unload_lost(worker);
@@ -253,12 +270,10 @@ impl Controller {
     /// A worker said what it has: models that we do not know are taken over, models that we
     /// unloaded while it was away are unloaded there too, models that it lacks are loaded again.
     fn state(&mut self, now: Nanos, worker: WorkerId, mut state: WorkerState) {
+        self.take_promised(worker, &mut state);
+        let superseded = self.catalog.adopt(&state.models, self.startup.is_some());
         let gone = state.models.extract_if(.., |loaded| self.catalog.is_gone(loaded.model));
         let gone = Group::runs(gone.map(|loaded| loaded.model), &Arc::default());
-        self.catalog.adopt(&state.models);
-        let has: BTreeSet<ModelId> = state.models.iter().map(|loaded| loaded.model).collect();
-        let lacks = |group: &&Group| !has.contains(&group.first);
-        let missing: Vec<Group> = self.catalog.groups().iter().filter(lacks).cloned().collect();
         let entry = self.fleet.at(worker);
         entry.state = Some(state);
         entry.known = true;
@@ -268,8 +283,21 @@ impl Controller {
         for group in gone {
             self.order_unload(worker, &group);
         }
+        self.drop_superseded(&superseded);
+        // Before all workers have said what they have, it is not known what one of them lacks.
+        if self.startup.as_ref().is_none_or(Startup::takes_loads) {
+            self.load_missing(worker);
+        }
+    }
+
+    /// Has a worker load what it lacks of the models that are served.
+    pub(super) fn load_missing(&mut self, worker: WorkerId) {
+        let Some(state) = &self.fleet.at(worker).state else { return };
+        let has: BTreeSet<ModelId> = state.models.iter().map(|loaded| loaded.model).collect();
+        let lacks = |group: &&Group| !has.contains(&group.first);
+        let missing: Vec<Group> = self.catalog.groups().iter().filter(lacks).cloned().collect();
         for group in missing {
-            self.begin_load(None, group, &[worker]);
+            self.begin_load(Purpose::Again, group, &[worker]);
         }
     }
 

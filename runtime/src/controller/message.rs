@@ -7,7 +7,7 @@ use clockwork_wire::{
     ActionId, ClientId, DeviceState, LoadedModel, ModelProfile, Nanos, Payload, WorkerId,
 };
 
-use super::catalog::Group;
+use super::group::Group;
 use crate::net::{Answer, Ask, Batch, Command, Part, Report};
 use crate::telemetry::{ActionRow, RequestRecord};
 
@@ -48,6 +48,9 @@ pub enum Input {
     Stirred,
     /// To the first shard: another one's demand.
     Demand(ShardIndex, Demand),
+    /// To the first shard: another one has answered all that the old versions of the replacement with
+    /// this number were asked for.
+    Drained(u64),
 }
 
 /// What is to be done.
@@ -100,10 +103,26 @@ pub enum News {
         /// The models.
         group: Group,
     },
+    /// From now on later versions of models serve.
+    Replaced {
+        /// The replacement's number.
+        number: u64,
+        /// What serves instead of what.
+        swaps: Vec<Swap>,
+    },
     /// Serving begins, and this is where requests go.
     Homes(Homes),
     /// Some go elsewhere from now on.
     Moves(Vec<Move>),
     /// Every shard is to say its demand.
     DemandWanted,
+}
+
+/// Models, and later versions of them in the same order.
+#[derive(Clone, Debug)]
+pub struct Swap {
+    /// What was asked so far.
+    pub(super) old: Group,
+    /// What is asked from now on; clients know it by the same ids.
+    pub(super) version: Group,
 }

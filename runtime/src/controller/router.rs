@@ -1,5 +1,7 @@
 //! Which shard gets a request.
 
+use std::collections::BTreeMap;
+
 use clockwork_scheduler::shard::{Homes, Move, ShardIndex};
 use clockwork_wire::{Home, ModelId};
 
@@ -16,6 +18,8 @@ pub(super) struct Router {
     /// links are on the cores with shards.
     hints: bool,
     homes: Option<Homes>,
+    /// Which model serves an id that clients know, where that is not the model with that id.
+    serving: BTreeMap<ModelId, ModelId>,
     /// Models that every shard knows have lower numbers than this.
     models: usize,
     /// How much news this core has heard.
@@ -28,12 +32,14 @@ impl Router {
     /// The router of a core.
     pub(super) fn new(layout: Layout, core: usize) -> Self {
         let (here, hints) = (layout.shard(core), layout.doors().start == 0);
-        Self { here, hints, homes: None, models: 0, heard: 0, spread: 0 }
+        let serving = BTreeMap::new();
+        Self { here, hints, homes: None, serving, models: 0, heard: 0, spread: 0 }
     }
 
     /// The shard for a request that comes to this core. A model that this core has not heard of goes to
     /// the first shard, which has heard of every one.
     pub(super) fn shard(&mut self, model: ModelId) -> ShardIndex {
+        let model = self.serving(model);
         let Some(homes) = &self.homes else { return ShardIndex::FIRST };
         if model.index() >= self.models {
             return ShardIndex::FIRST;
@@ -51,9 +57,15 @@ impl Router {
 
     /// The core for the next request of a model, as its client is to know it.
     pub(super) fn hint(&mut self, model: ModelId) -> Home {
+        let model = self.serving(model);
         let Some(homes) = self.homes.as_ref().filter(|_| self.hints) else { return Home::UNKNOWN };
         self.spread = self.spread.wrapping_add(1);
         Home::of(homes.home(model, self.spread).get())
+    }
+
+    /// The model that serves an id which a client says.
+    fn serving(&self, id: ModelId) -> ModelId {
+        self.serving.get(&id).copied().unwrap_or(id)
     }
 
     /// Takes in what the first shard says.
@@ -65,10 +77,24 @@ impl Router {
             News::WorkerUp { models, .. } => {
                 let last = models.iter().map(|loaded| loaded.model.index() + 1).max();
                 self.models = self.models.max(last.unwrap_or(0));
+                let later = models.iter().filter(|loaded| loaded.shown != loaded.model);
+                later.for_each(|loaded| self.show(loaded.shown, loaded.model));
             }
             News::ModelsUp { group, .. } => self.models = self.models.max(group.end()),
+            News::Replaced { swaps, .. } => {
+                let versions = swaps.iter().map(|swap| &swap.version);
+                for (version, id) in versions.flat_map(|v| v.models().map(move |id| (v, id))) {
+                    self.show(version.shown(id), id);
+                }
+            }
             News::WorkerDown(_) | News::ModelsDown { .. } | News::DemandWanted => {}
         }
+    }
+
+    /// A model serves an id; of several versions the newest does, whose own id is the highest.
+    fn show(&mut self, shown: ModelId, model: ModelId) {
+        let newest = self.serving.entry(shown).or_insert(model);
+        *newest = model.max(*newest);
     }
 
     fn apply(&mut self, moves: &[Move]) {
@@ -91,7 +117,7 @@ mod tests {
     use clockwork_scheduler::shard::{Destination, Home as At};
     use clockwork_wire::{ModelProfile, Pages, Span, WorkerId};
 
-    use super::super::catalog::Group;
+    use super::super::group::Group;
     use super::*;
 
     fn router(core: usize, shards: u32, io: u32) -> Router {
@@ -100,7 +126,7 @@ mod tests {
     }
 
     fn loaded(copies: u32) -> News {
-        let group = Group { first: ModelId::new(0), copies, name: "m".into() };
+        let group = Group::own(ModelId::new(0), copies, "m".into());
         let profile = ModelProfile {
             name: "m".into(),
             input_size: 0,

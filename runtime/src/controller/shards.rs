@@ -11,9 +11,9 @@ use clockwork_scheduler::Input as Told;
 use clockwork_scheduler::shard::{BALANCE_INTERVAL, Balancer, Demand, Move, Partition, ShardIndex};
 use clockwork_wire::{DeviceState, GpuId, LoadedModel, ModelProfile, Nanos, WorkerId};
 
-use super::catalog::Group;
+use super::group::Group;
 use super::machine::{Controller, Options};
-use super::message::{Input, News, Output};
+use super::message::{Input, News, Output, Swap};
 
 /// What one of several shards keeps.
 #[derive(Debug)]
@@ -158,6 +158,14 @@ impl Controller {
         true
     }
 
+    /// Of later versions that serve from now on.
+    pub(super) fn announce_swaps(&mut self, now: Nanos, number: u64, swaps: Vec<Swap>) {
+        self.switch(now, number, &swaps);
+        if self.manager().is_some() {
+            self.decided.push_back(Output::News(News::Replaced { number, swaps }));
+        }
+    }
+
     /// Of the homes, when serving begins.
     pub(super) fn announce_homes(&mut self) {
         if let Some(manager) = self.manager() {
@@ -198,6 +206,7 @@ impl Controller {
                 }
             }
             News::ModelsDown { worker, group } => self.hear_models_down(now, *worker, group),
+            News::Replaced { number, swaps } => self.switch(now, *number, swaps),
             News::Homes(_) | News::Moves(_) => {}
             News::DemandWanted => self.say_demand(now),
         }
@@ -210,7 +219,7 @@ impl Controller {
         devices: &[(ShardIndex, DeviceState)],
         models: &[LoadedModel],
     ) {
-        self.catalog.adopt(models);
+        self.catalog.adopt(models, false);
         let Some(member) = &mut self.member else { return };
         let ours = devices.iter().filter(|(shard, _)| *shard == member.shard);
         let devices: Vec<_> = ours.map(|(_, device)| device.clone()).collect();

@@ -75,7 +75,7 @@ impl Controller {
     /// Does what is due in start-up.
     pub(super) fn advance_startup(&mut self, now: Nanos) {
         self.bounce_due(now);
-        let loading = self.catalog.is_loading();
+        let loading = self.jobs.is_loading();
         let complete = self.fleet.is_complete();
         let Some(startup) = &mut self.startup else { return };
         let patience = startup.patience;
@@ -85,6 +85,10 @@ impl Controller {
                 let early = std::mem::take(&mut startup.early);
                 let states = self.fleet.states();
                 self.print(ClusterText(&states).to_string());
+                let workers: Vec<_> = self.fleet.known().collect();
+                for worker in workers {
+                    self.load_missing(worker);
+                }
                 self.print("(Startup-3) Awaiting LoadModel requests from clients");
                 if patience.is_zero() {
                     self.begin_serving(now);

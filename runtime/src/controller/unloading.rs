@@ -7,11 +7,11 @@
 //! is told again.
 
 use clockwork_wire::{
-    ActionId, ClientId, ModelId, ModelUnloaded, Nanos, Status, UnloadModel, UnloadRequest,
-    UnloadResponse, WorkerId,
+    ActionId, ClientId, ModelUnloaded, Nanos, Status, UnloadModel, UnloadRequest, UnloadResponse,
+    WorkerId,
 };
 
-use super::catalog::Group;
+use super::group::Group;
 use super::machine::Controller;
 use crate::net::{Answer, Command};
 
@@ -82,12 +82,16 @@ impl Controller {
             let message = "no model is named: `copies` is 0".to_owned();
             return self.respond_unload(client, refused(Status::INVALID_REQUEST, message));
         }
-        if let Err(missing) = self.catalog.remove(model, copies) {
-            let message = format!("of {copies} models from {model} on, {missing} is not loaded");
-            return self.respond_unload(client, refused(Status::UNKNOWN_MODEL, message));
-        }
+        let groups = match self.catalog.remove(model, copies) {
+            Ok(groups) => groups,
+            Err(missing) => {
+                let message =
+                    format!("of {copies} models from {model} on, {missing} is not loaded");
+                return self.respond_unload(client, refused(Status::UNKNOWN_MODEL, message));
+            }
+        };
         let response = refused(Status::OK, String::new());
-        let waiting = self.unload(now, model, copies);
+        let waiting = self.unload(now, &groups);
         if waiting.is_empty() {
             self.respond_unload(client, response);
         } else {
@@ -96,11 +100,13 @@ impl Controller {
     }
 
     /// Takes models from schedulers and workers; gives the orders that are to be answered.
-    fn unload(&mut self, now: Nanos, first: ModelId, copies: u32) -> Vec<(WorkerId, ActionId)> {
+    pub(super) fn unload(&mut self, now: Nanos, groups: &[Group]) -> Vec<(WorkerId, ActionId)> {
         let mut waiting = Vec::new();
         let workers: Vec<WorkerId> = self.fleet.known().collect();
         for worker in workers {
-            for group in self.fleet.at(worker).unload(first, copies) {
+            let leaving = |group: &Group| self.fleet.at(worker).unload(group.first, group.copies);
+            let leaving: Vec<Group> = groups.iter().flat_map(leaving).collect();
+            for group in leaving {
                 self.retract_group(now, worker, &group);
                 waiting.push((worker, self.order_unload(worker, &group)));
             }

@@ -5,8 +5,8 @@ use clockwork_wire::codec::{
     ResponsesEncoder, is_inline,
 };
 use clockwork_wire::{
-    Credits, InferRequest, InferResponse, LoadRequest, LoadResponse, Nanos, Payload, RequestId,
-    Role, UnloadRequest, UnloadResponse,
+    Credits, InferRequest, InferResponse, LoadRequest, LoadResponse, Nanos, Payload,
+    ReplaceRequest, ReplaceResponse, RequestId, Role, UnloadRequest, UnloadResponse,
 };
 
 use super::Part;
@@ -26,6 +26,8 @@ pub enum Ask<B> {
     Load(LoadRequest),
     /// Models to be removed.
     Unload(UnloadRequest),
+    /// A new version of a model.
+    Replace(ReplaceRequest),
     /// The list of models.
     List(RequestId),
 }
@@ -45,6 +47,8 @@ pub enum Answer<B> {
     Load(LoadResponse),
     /// To [`Ask::Unload`].
     Unload(UnloadResponse),
+    /// To [`Ask::Replace`].
+    Replace(ReplaceResponse),
     /// To [`Ask::List`].
     Listing(Listing),
     /// What the client may have outstanding from now on.
@@ -79,6 +83,7 @@ impl Dialect for ClientSide {
             }
             Ask::Load(request) => encoder.load(&request),
             Ask::Unload(request) => encoder.unload(&request),
+            Ask::Replace(request) => encoder.replace(&request),
             Ask::List(id) => encoder.list(id),
         }
         None
@@ -112,6 +117,7 @@ impl Dialect for ClientSide {
         }
         frame.loads.into_iter().for_each(|response| ear.hear(Answer::Load(response)));
         frame.unloads.into_iter().for_each(|response| ear.hear(Answer::Unload(response)));
+        frame.replaces.into_iter().for_each(|response| ear.hear(Answer::Replace(response)));
         frame.listings.into_iter().for_each(|listing| ear.hear(Answer::Listing(listing)));
         Ok(())
     }
@@ -121,6 +127,7 @@ impl Dialect for ClientSide {
             Answer::Infer { response, .. } => Answer::Infer { response, output: body },
             other @ (Answer::Load(_)
             | Answer::Unload(_)
+            | Answer::Replace(_)
             | Answer::Listing(_)
             | Answer::Credits(_)) => other,
         }
@@ -147,6 +154,7 @@ impl Dialect for ServiceSide {
             }
             Answer::Load(response) => encoder.load(&response),
             Answer::Unload(response) => encoder.unload(&response),
+            Answer::Replace(response) => encoder.replace(&response),
             Answer::Listing(list) => encoder.listing(list.id, list.status, &list.models),
             Answer::Credits(credits) => encoder.credits(credits),
         }
@@ -180,6 +188,7 @@ impl Dialect for ServiceSide {
             }
         }
         frame.unloads.into_iter().for_each(|request| ear.hear(Ask::Unload(request)));
+        frame.replaces.into_iter().for_each(|request| ear.hear(Ask::Replace(request)));
         frame.lists.into_iter().for_each(|id| ear.hear(Ask::List(id)));
         Ok(())
     }
@@ -187,7 +196,7 @@ impl Dialect for ServiceSide {
     fn with_body(message: Ask<Payload>, body: Payload) -> Ask<Payload> {
         match message {
             Ask::Infer { request, .. } => Ask::Infer { request, input: body },
-            other @ (Ask::Load(_) | Ask::Unload(_) | Ask::List(_)) => other,
+            other @ (Ask::Load(_) | Ask::Unload(_) | Ask::Replace(_) | Ask::List(_)) => other,
         }
     }
 }

@@ -26,6 +26,7 @@ fn load_model(counter: u64, name: &str) -> Command<Batch> {
         name: name.into(),
         max_batch: BatchSize::new(8).unwrap(),
         max_exec: Span::from_millis(250),
+        shown: ModelId::new(0),
     })
 }
 

@@ -83,11 +83,15 @@ pub fn requests(data: &[u8]) -> bool {
         assert!((1..=COPIES_MAX).contains(&unload.copies));
         encoder.unload(unload);
     }
+    for replace in &requests.replaces {
+        assert!(replace.name.len() <= NAME_MAX);
+        encoder.replace(replace);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Requests::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     assert!(again.infers().eq(requests.infers()));
     assert_eq!((again.loads, again.lists), (requests.loads, requests.lists));
-    assert_eq!(again.unloads, requests.unloads);
+    assert_eq!((again.unloads, again.replaces), (requests.unloads, requests.replaces));
     true
 }
 
@@ -113,6 +117,9 @@ pub fn responses(data: &[u8]) -> bool {
     for unload in &responses.unloads {
         encoder.unload(unload);
     }
+    for replace in &responses.replaces {
+        encoder.replace(replace);
+    }
     if let Some(credits) = responses.credits {
         encoder.credits(credits);
     }
@@ -121,6 +128,7 @@ pub fn responses(data: &[u8]) -> bool {
     assert!(again.infers().eq(responses.infers()));
     assert_eq!((again.loads, again.listings), (responses.loads, responses.listings));
     assert_eq!((again.credits, again.unloads), (responses.credits, responses.unloads));
+    assert_eq!(again.replaces, responses.replaces);
     true
 }
 

@@ -8,9 +8,9 @@ use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchProfile, BatchSize, BootId, Credits,
     DeviceState, Encoding, GpuId, Hello, Home, InferRequest, InferResponse, InputSpec, Interval,
     LinkKind, ListedModel, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
-    ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, RequestId, Role,
-    SessionId, Span, Status, UnloadModel, UnloadRequest, UnloadResponse, UserId, Window,
-    WorkerState,
+    ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, ReplaceRequest,
+    ReplaceResponse, RequestId, Role, SessionId, Span, Status, UnloadModel, UnloadRequest,
+    UnloadResponse, UserId, Window, WorkerState,
 };
 
 /// Preambles.
@@ -55,6 +55,8 @@ pub fn requests() -> Vec<Vec<u8>> {
     encoder.load(&LoadRequest { id: RequestId::new(4), user: UserId::new(2), name, copies: 5 });
     let (user, model) = (UserId::new(2), ModelId::new(3));
     encoder.unload(&UnloadRequest { id: RequestId::new(6), user, model, copies: 5 });
+    let name = "resnet50_v2".to_owned();
+    encoder.replace(&ReplaceRequest { id: RequestId::new(7), user, name });
     encoder.list(RequestId::new(5));
     vec![empty, frame(|out| encoder.finish(out))]
 }
@@ -78,6 +80,7 @@ pub fn responses() -> Vec<Vec<u8>> {
     let model = ListedModel { name: "digits".to_owned(), ..ListedModel::default() };
     encoder.listing(RequestId::new(5), Status::OK, &[model.clone(), model]);
     encoder.unload(&UnloadResponse { message: "no such model".to_owned(), ..Default::default() });
+    encoder.replace(&ReplaceResponse { models: 3, ..Default::default() });
     encoder.credits(Credits::UNLIMITED);
     vec![empty, frame(|out| encoder.finish(out))]
 }
@@ -107,6 +110,7 @@ pub fn actions() -> Vec<Vec<u8>> {
         name: "resnet50_v2".to_owned(),
         max_batch: two(),
         max_exec: Span::from_millis(250),
+        shown: ModelId::new(9),
     });
     encoder.unload_model(&UnloadModel { id: ID, model: ModelId::new(3), copies: 2 });
     encoder.cancel(ID);
@@ -171,8 +175,11 @@ fn hello_frame() -> Vec<u8> {
 }
 
 fn state() -> WorkerState {
-    let models =
-        [3, 4, 8].map(|id| LoadedModel { model: ModelId::new(id), profile: profile().into() });
+    let models = [(3, 3), (4, 1), (8, 8)].map(|(id, shown)| LoadedModel {
+        model: ModelId::new(id),
+        shown: ModelId::new(shown),
+        profile: profile().into(),
+    });
     let device = DeviceState {
         gpu: GpuId::new(0),
         class: "emulated".to_owned(),

@@ -115,6 +115,7 @@ impl ActionsEncoder {
                 name: Some(name),
                 max_batch: load.max_batch.get(),
                 max_exec: load.max_exec.get(),
+                shown: if load.shown == load.model { OWN } else { load.shown.get().into() },
             },
         ));
     }
@@ -321,10 +322,26 @@ fn load(raw: fb::LoadModel<'_>) -> Result<LoadModel, DecodeError> {
         name: check::name("load_model.name length", raw.name())?,
         max_batch: batch("load_model.max_batch", raw.max_batch())?,
         max_exec: Span::new(raw.max_exec()),
+        shown: shown(&raw, model)?,
     })
+}
+
+/// The id that clients know the first one by: all ids from there on must exist.
+fn shown(raw: &fb::LoadModel<'_>, model: ModelId) -> Result<ModelId, DecodeError> {
+    if raw.shown() == OWN {
+        return Ok(model);
+    }
+    let value = u64::try_from(raw.shown()).unwrap_or(u64::MAX);
+    let max = u64::from(u32::MAX - raw.copies().saturating_sub(1));
+    let out = || DecodeError::OutOfRange { field: "load_model.shown", value, min: 0, max };
+    let id = u32::try_from(value).ok().filter(|&id| u64::from(id) <= max).ok_or_else(out)?;
+    Ok(ModelId::new(id))
 }
 
 fn unload(raw: fb::UnloadModel<'_>) -> Result<UnloadModel, DecodeError> {
     let (id, model) = (action_id(raw.id()), ModelId::new(raw.model()));
     Ok(UnloadModel { id, model, copies: copies("unload_model.copies", model, raw.copies(), 1)? })
 }
+
+/// Stands for a model's own id.
+const OWN: i64 = -1;

@@ -9,7 +9,8 @@ use super::generated as fb;
 use super::word::{copies, encoding, put_encoding};
 use super::{COPIES_MAX, DecodeError, FrameKind, Limits, NAME_MAX, Sink, check};
 use crate::{
-    InferRequest, InputSpec, LoadRequest, ModelId, Payload, RequestId, Span, UnloadRequest, UserId,
+    InferRequest, InputSpec, LoadRequest, ModelId, Payload, ReplaceRequest, RequestId, Span,
+    UnloadRequest, UserId,
 };
 
 /// Collects a turn's requests into one frame.
@@ -20,6 +21,7 @@ pub struct RequestsEncoder {
     loads: Vec<WIPOffset<fb::LoadRequest<'static>>>,
     lists: Vec<u64>,
     unloads: Vec<WIPOffset<fb::UnloadRequest<'static>>>,
+    replaces: Vec<WIPOffset<fb::ReplaceRequest<'static>>>,
 }
 
 impl Default for RequestsEncoder {
@@ -37,6 +39,7 @@ impl RequestsEncoder {
             loads: Vec::new(),
             lists: Vec::new(),
             unloads: Vec::new(),
+            replaces: Vec::new(),
         }
     }
 
@@ -102,6 +105,19 @@ impl RequestsEncoder {
         self.unloads.push(fb::UnloadRequest::create(&mut self.frame.builder, &args));
     }
 
+    /// Adds a request for a new version of a model.
+    ///
+    /// # Panics
+    /// If the name is longer than [`NAME_MAX`].
+    pub fn replace(&mut self, request: &ReplaceRequest) {
+        assert!(request.name.len() <= NAME_MAX, "a name has at most {NAME_MAX} bytes");
+        let builder = &mut self.frame.builder;
+        let name = Some(builder.create_string(&request.name));
+        let (id, user) = (request.id.get(), request.user.get());
+        let args = fb::ReplaceRequestArgs { id, user, name };
+        self.replaces.push(fb::ReplaceRequest::create(builder, &args));
+    }
+
     /// Adds a request for the list of models.
     pub fn list(&mut self, id: RequestId) {
         self.lists.push(id.get());
@@ -112,6 +128,7 @@ impl RequestsEncoder {
         self.infers.is_empty()
             && self.loads.is_empty()
             && self.unloads.is_empty()
+            && self.replaces.is_empty()
             && self.lists.is_empty()
     }
 
@@ -129,6 +146,7 @@ impl RequestsEncoder {
             loads: self.frame.vector(&mut self.loads),
             lists: self.frame.vector(&mut self.lists),
             unloads: self.frame.vector(&mut self.unloads),
+            replaces: self.frame.vector(&mut self.replaces),
         };
         let root = fb::Requests::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
@@ -136,7 +154,7 @@ impl RequestsEncoder {
 }
 
 /// The requests of one frame, checked. The order in which they count: loads, infers,
-/// unloads, lists.
+/// unloads, replaces, lists.
 #[derive(Debug)]
 pub struct Requests<'a> {
     infers: Option<Vector<'a, fb::InferRequest>>,
@@ -146,6 +164,8 @@ pub struct Requests<'a> {
     pub lists: Vec<RequestId>,
     /// Requests for models to be removed.
     pub unloads: Vec<UnloadRequest>,
+    /// Requests for new versions of models.
+    pub replaces: Vec<ReplaceRequest>,
 }
 
 impl<'a> Requests<'a> {
@@ -168,6 +188,12 @@ impl<'a> Requests<'a> {
             loads: raw.loads().into_iter().flatten().map(load).collect::<Result<_, _>>()?,
             lists: raw.lists().into_iter().flatten().map(RequestId::new).collect(),
             unloads: raw.unloads().into_iter().flatten().map(unload).collect::<Result<_, _>>()?,
+            replaces: raw
+                .replaces()
+                .into_iter()
+                .flatten()
+                .map(replace)
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -219,5 +245,13 @@ fn unload(raw: fb::UnloadRequest<'_>) -> Result<UnloadRequest, DecodeError> {
         user: UserId::new(raw.user()),
         model,
         copies: copies("unload_request.copies", model, raw.copies(), 1)?,
+    })
+}
+
+fn replace(raw: fb::ReplaceRequest<'_>) -> Result<ReplaceRequest, DecodeError> {
+    Ok(ReplaceRequest {
+        id: RequestId::new(raw.id()),
+        user: UserId::new(raw.user()),
+        name: check::name("replace_request.name length", raw.name())?,
     })
 }

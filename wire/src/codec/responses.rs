@@ -10,7 +10,7 @@ use super::word::{copies, credits, put_credits};
 use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, NAME_MAX, RUN_MAX, Sink, check};
 use crate::{
     Credits, Foreign, Home, InferResponse, ListedModel, LoadResponse, ModelId, Nanos, Origin,
-    Payload, RequestId, Status, UnloadResponse,
+    Payload, ReplaceResponse, RequestId, Status, UnloadResponse,
 };
 
 /// Collects a turn's responses into one frame.
@@ -21,6 +21,7 @@ pub struct ResponsesEncoder {
     loads: Vec<WIPOffset<fb::LoadResponse<'static>>>,
     listings: Vec<WIPOffset<fb::Listing<'static>>>,
     unloads: Vec<WIPOffset<fb::UnloadResponse<'static>>>,
+    replaces: Vec<WIPOffset<fb::ReplaceResponse<'static>>>,
     credits: Option<fb::Credits>,
 }
 
@@ -39,6 +40,7 @@ impl ResponsesEncoder {
             loads: Vec::new(),
             listings: Vec::new(),
             unloads: Vec::new(),
+            replaces: Vec::new(),
             credits: None,
         }
     }
@@ -105,6 +107,16 @@ impl ResponsesEncoder {
         self.unloads.push(fb::UnloadResponse::create(builder, &args));
     }
 
+    /// Adds the response to a request for a new version of a model. A long message is cut to
+    /// [`MESSAGE_MAX`].
+    pub fn replace(&mut self, response: &ReplaceResponse) {
+        let builder = &mut self.frame.builder;
+        let message = Some(builder.create_string(check::cut(&response.message, MESSAGE_MAX)));
+        let (id, status) = (response.id.get(), response.status.get());
+        let args = fb::ReplaceResponseArgs { id, status, message, models: response.models };
+        self.replaces.push(fb::ReplaceResponse::create(builder, &args));
+    }
+
     /// Adds the list of models.
     ///
     /// # Panics
@@ -129,6 +141,7 @@ impl ResponsesEncoder {
             && self.loads.is_empty()
             && self.listings.is_empty()
             && self.unloads.is_empty()
+            && self.replaces.is_empty()
             && self.credits.is_none()
     }
 
@@ -147,6 +160,7 @@ impl ResponsesEncoder {
             listings: self.frame.vector(&mut self.listings),
             credits: credits.as_ref(),
             unloads: self.frame.vector(&mut self.unloads),
+            replaces: self.frame.vector(&mut self.replaces),
         };
         let root = fb::Responses::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
@@ -174,6 +188,8 @@ pub struct Responses<'a> {
     pub listings: Vec<Listing>,
     /// Responses to requests for models to be removed.
     pub unloads: Vec<UnloadResponse>,
+    /// Responses to requests for new versions of models.
+    pub replaces: Vec<ReplaceResponse>,
     /// What may be outstanding from now on; `None` if nothing changes.
     pub credits: Option<Credits>,
 }
@@ -203,6 +219,12 @@ impl<'a> Responses<'a> {
                 .map(|raw| listing(raw, limits.body, &mut expanded))
                 .collect::<Result<_, _>>()?,
             unloads: raw.unloads().into_iter().flatten().map(unload).collect::<Result<_, _>>()?,
+            replaces: raw
+                .replaces()
+                .into_iter()
+                .flatten()
+                .map(replace)
+                .collect::<Result<_, _>>()?,
             credits: raw.credits().map(credits),
         })
     }
@@ -250,6 +272,15 @@ fn unload(raw: fb::UnloadResponse<'_>) -> Result<UnloadResponse, DecodeError> {
         id: RequestId::new(raw.id()),
         status: Status::new(raw.status()),
         message: check::message("unload_response.message length", raw.message())?,
+    })
+}
+
+fn replace(raw: fb::ReplaceResponse<'_>) -> Result<ReplaceResponse, DecodeError> {
+    Ok(ReplaceResponse {
+        id: RequestId::new(raw.id()),
+        status: Status::new(raw.status()),
+        message: check::message("replace_response.message length", raw.message())?,
+        models: raw.models(),
     })
 }
 

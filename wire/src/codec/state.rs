@@ -8,7 +8,7 @@ use flatbuffers::{FlatBufferBuilder, WIPOffset};
 use super::generated as fb;
 use super::profile::{profile, put_profile};
 use super::word::{action_id, copies, put_action_id};
-use super::{DecodeError, NAME_MAX, RUN_MAX, check};
+use super::{DecodeError, NAME_MAX, RUN_MAX, check, word};
 use crate::{
     ActionId, DeviceState, GpuId, LoadedModel, ModelId, ModelProfile, PAGE_BYTES, Pages,
     WorkerState,
@@ -26,6 +26,8 @@ pub(super) fn put_state(
     let (profiles, runs) = put_models(builder, &state.models);
     let profiles = Some(builder.create_vector(&profiles));
     let models = Some(builder.create_vector(&runs));
+    let shown = put_shown(&state.models);
+    let shown = (!shown.is_empty()).then(|| builder.create_vector(&shown));
     fb::WorkerState::create(
         builder,
         &fb::WorkerStateArgs {
@@ -35,6 +37,7 @@ pub(super) fn put_state(
             devices,
             profiles,
             models,
+            shown,
         },
     )
 }
@@ -50,12 +53,10 @@ pub(super) fn state(
     let devices = raw.devices().into_iter().flatten().map(device);
     let devices: Vec<_> = devices.collect::<Result<_, _>>()?;
     check::rising("worker_state.devices: gpu", devices.iter().map(|d| d.gpu.get()))?;
-    let state = WorkerState {
-        page_bytes: raw.page_bytes(),
-        host_io_pool: raw.host_io_pool(),
-        devices,
-        models: models(raw, limit, expanded)?,
-    };
+    let mut models = models(raw, limit, expanded)?;
+    show(&mut models, raw)?;
+    let (page_bytes, host_io_pool) = (raw.page_bytes(), raw.host_io_pool());
+    let state = WorkerState { page_bytes, host_io_pool, devices, models };
     Ok((action_id(raw.query()), state))
 }
 
@@ -136,10 +137,45 @@ fn models(
         check::length("worker_state.models: expanded size", *expanded, limit)?;
         models.extend((0..copies).map(|copy| LoadedModel {
             model: ModelId::new(first.get() + copy),
+            shown: ModelId::new(first.get() + copy),
             profile: Arc::clone(profile),
         }));
     }
     Ok(models)
+}
+
+/// The runs of models that clients know by other ids than their own.
+fn put_shown(models: &[LoadedModel]) -> Vec<fb::ShownModels> {
+    let next = |id: ModelId| id.get().checked_add(1);
+    let follows = |a: &&LoadedModel, b: &&LoadedModel| {
+        (next(a.model), next(a.shown)) == (Some(b.model.get()), Some(b.shown.get()))
+    };
+    let other: Vec<_> = models.iter().filter(|loaded| loaded.shown != loaded.model).collect();
+    let runs = other.chunk_by(follows).flat_map(|run| run.chunks(RUN_MAX));
+    let run = |run: &[&LoadedModel]| {
+        let copies = u32::try_from(run.len()).expect("ids are 32 bits");
+        fb::ShownModels::new(run[0].model.get(), copies, run[0].shown.get())
+    };
+    runs.map(run).collect()
+}
+
+/// Notes by which ids clients know the models, which must be among those of the state.
+fn show(models: &mut [LoadedModel], raw: fb::WorkerState<'_>) -> Result<(), DecodeError> {
+    let mut bound = 0_u64;
+    for run in raw.shown().into_iter().flatten() {
+        let (first, shown) = (ModelId::new(run.model()), ModelId::new(run.shown()));
+        check::not_before("shown_models.model", first.get(), bound)?;
+        let copies = copies("shown_models.copies", first, run.copies(), 1)?;
+        word::copies("shown_models.copies from shown", shown, copies, 1)?;
+        bound = u64::from(first.get()) + u64::from(copies);
+        let begin = models.partition_point(|loaded| loaded.model < first);
+        let end = models.partition_point(|loaded| u64::from(loaded.model.get()) < bound);
+        check::equal("shown_models: models that are there", check::wide(end - begin), copies)?;
+        for (loaded, copy) in models[begin..end].iter_mut().zip(0..) {
+            loaded.shown = ModelId::new(shown.get() + copy);
+        }
+    }
+    Ok(())
 }
 
 fn numbered(

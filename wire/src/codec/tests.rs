@@ -125,6 +125,28 @@ fn an_unload_names_models_that_can_exist() {
 }
 
 #[test]
+fn ids_that_clients_know_can_exist_and_belong_to_models_of_the_state() {
+    for (shown, fine) in [(-1, true), (-2, false), (u32::MAX.into(), false), (1 << 32, false)] {
+        let args = fb::LoadModelArgs { copies: 2, max_batch: 1, shown, ..Default::default() };
+        assert_eq!(load_model_of(&args).is_ok(), fine, "{shown}");
+    }
+    for (model, copies, shown, fine) in
+        [(1, 1, 9, true), (0, 3, 9, false), (5, 1, 9, false), (0, 2, u32::MAX, false)]
+    {
+        let run = fb::ShownModels::new(model, copies, shown);
+        assert_eq!(state_with(&[run]).is_ok(), fine, "{run:?}");
+    }
+    let twice = [fb::ShownModels::new(1, 1, 9), fb::ShownModels::new(1, 1, 9)];
+    assert_refused(state_with(&twice), "shown_models.model is 1, which must not come before 2");
+}
+
+/// Decodes a state of the models 0 and 1.
+fn state_with(shown: &[fb::ShownModels]) -> Result<(), DecodeError> {
+    let header = state_of(&[fb::LoadedModels::new(0, 2, 0)], shown);
+    Results::decode(&header, 0, &LIMITS).map(drop)
+}
+
+#[test]
 fn an_interval_ends_after_it_begins() {
     let mut raw = fb::ActionResult::default();
     raw.set_kind(1);
@@ -169,13 +191,19 @@ fn a_run_of_models_has_one_of_the_states_profiles() {
 
 /// A state with 65,536 copies that have the profile with this number, of which there is one.
 fn copies_with_profile(number: u32) -> Vec<u8> {
+    state_of(&[fb::LoadedModels::new(0, 65_536, number)], &[])
+}
+
+/// A state with one profile, these runs of models, and these that clients know by other ids.
+fn state_of(models: &[fb::LoadedModels], shown: &[fb::ShownModels]) -> Vec<u8> {
     let mut builder = FlatBufferBuilder::new();
     let name = Some(builder.create_string("m"));
     let batches = Some(builder.create_vector(&[fb::BatchProfile::new(1, 1)]));
     let args = fb::ModelProfileArgs { name, batches, ..fb::ModelProfileArgs::default() };
     let profile = fb::ModelProfile::create(&mut builder, &args);
     let profiles = Some(builder.create_vector(&[profile]));
-    let models = Some(builder.create_vector(&[fb::LoadedModels::new(0, 65_536, number)]));
+    let models = Some(builder.create_vector(models));
+    let shown = Some(builder.create_vector(shown));
     let query = fb::ActionId::default();
     let page_bytes = crate::PAGE_BYTES;
     let args = fb::WorkerStateArgs {
@@ -183,6 +211,7 @@ fn copies_with_profile(number: u32) -> Vec<u8> {
         page_bytes,
         profiles,
         models,
+        shown,
         ..Default::default()
     };
     let state = fb::WorkerState::create(&mut builder, &args);
@@ -265,10 +294,14 @@ fn load_request(name: &str, copies: u32) -> Result<(), DecodeError> {
 }
 
 fn load_model(model: u32, copies: u32, max_batch: u16) -> Result<(), DecodeError> {
+    load_model_of(&fb::LoadModelArgs { model, copies, max_batch, ..fb::LoadModelArgs::default() })
+}
+
+fn load_model_of(args: &fb::LoadModelArgs<'_>) -> Result<(), DecodeError> {
     let mut builder = FlatBufferBuilder::new();
     let name = Some(builder.create_string("m"));
     let id = fb::ActionId::default();
-    let args = fb::LoadModelArgs { id: Some(&id), model, copies, name, max_batch, max_exec: 1 };
+    let args = fb::LoadModelArgs { id: Some(&id), name, ..*args };
     let load = fb::LoadModel::create(&mut builder, &args);
     let loads = Some(builder.create_vector(&[load]));
     let args = fb::ActionsArgs { loads, ..fb::ActionsArgs::default() };

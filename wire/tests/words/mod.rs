@@ -5,9 +5,9 @@ use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchProfile, BatchSize, BootId, Credits,
     DeviceState, Encoding, GpuId, Hello, Home, InferRequest, InferResponse, InputSpec, Interval,
     LinkKind, ListedModel, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
-    ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, RequestId, Role,
-    SessionId, Span, Status, UnloadModel, UnloadRequest, UnloadResponse, UserId, Window,
-    WorkerState,
+    ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, ReplaceRequest,
+    ReplaceResponse, RequestId, Role, SessionId, Span, Status, UnloadModel, UnloadRequest,
+    UnloadResponse, UserId, Window, WorkerState,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -77,6 +77,20 @@ pub(crate) fn unload_response() -> impl Strategy<Value = UnloadResponse> {
     })
 }
 
+pub(crate) fn replace_request() -> impl Strategy<Value = ReplaceRequest> {
+    (any::<u64>(), any::<u32>(), name()).prop_map(|(id, user, name)| ReplaceRequest {
+        id: RequestId::new(id),
+        user: UserId::new(user),
+        name,
+    })
+}
+
+pub(crate) fn replace_response() -> impl Strategy<Value = ReplaceResponse> {
+    (any::<u64>(), status(), name(), any::<u32>()).prop_map(|(id, status, message, models)| {
+        ReplaceResponse { id: RequestId::new(id), status, message, models }
+    })
+}
+
 pub(crate) fn infer_response() -> impl Strategy<Value = InferResponse> {
     let origin = prop_oneof![
         Just(Origin::Exact),
@@ -143,14 +157,15 @@ pub(crate) fn action() -> impl Strategy<Value = (Action, Vec<u32>, Encoding)> {
 }
 
 pub(crate) fn load_model() -> impl Strategy<Value = LoadModel> {
-    (action_id(), copies(), name(), batch(), any::<u64>()).prop_map(
-        |(id, (model, copies), name, max_batch, max_exec)| LoadModel {
+    (action_id(), copies(), name(), batch(), any::<(u64, Option<u16>)>()).prop_map(
+        |(id, (model, copies), name, max_batch, (max_exec, shown))| LoadModel {
             id,
             model,
             copies,
             name,
             max_batch,
             max_exec: Span::new(max_exec),
+            shown: shown.map_or(model, |shown| ModelId::new(shown.into())),
         },
     )
 }
@@ -214,6 +229,7 @@ pub(crate) fn worker_state() -> impl Strategy<Value = WorkerState> {
         // Two profiles among a few ids: runs of equal neighbours form and break.
         let model = |id: u32| LoadedModel {
             model: ModelId::new(id),
+            shown: ModelId::new(if id % 5 > 2 { 100 - id } else { id + id % 5 }),
             profile: profiles[usize::from(id % 7 == 3)].clone().into(),
         };
         ids.into_iter().map(model).collect::<Vec<_>>()

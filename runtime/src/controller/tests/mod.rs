@@ -2,6 +2,7 @@
 //! time.
 
 mod adopting;
+mod replacing;
 mod unloading;
 
 use std::collections::BTreeMap;
@@ -14,9 +15,9 @@ use clockwork_executor::{
 };
 use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::{
-    BatchProfile, BatchSize, ClientId, Credits, InferRequest, InputSpec, ListedModel, LoadRequest,
-    ModelId, ModelProfile, Nanos, PAGE_BYTES, Pages, Payload, RequestId, Span, Status,
-    UnloadRequest, UnloadResponse, UserId, WorkerId,
+    ActionId, BatchProfile, BatchSize, ClientId, Credits, InferRequest, InputSpec, ListedModel,
+    LoadRequest, ModelId, ModelProfile, Nanos, PAGE_BYTES, Pages, Payload, ReplaceRequest,
+    ReplaceResponse, RequestId, Span, Status, UnloadRequest, UnloadResponse, UserId, WorkerId,
 };
 
 use super::machine::{Controller, Options};
@@ -39,6 +40,12 @@ struct World {
     unloaded: BTreeMap<RequestId, UnloadResponse>,
     loaded: BTreeMap<RequestId, ModelId>,
     listed: Vec<ListedModel>,
+    replaced: BTreeMap<RequestId, ReplaceResponse>,
+    /// What workers find under every name.
+    found: Result<Arc<ModelProfile>, String>,
+    /// Whether they search until they are told that they have found it; what they search for.
+    searches: bool,
+    searching: Vec<(usize, ActionId)>,
 }
 
 /// A worker and its link.
@@ -116,6 +123,10 @@ impl World {
             unloaded: BTreeMap::new(),
             loaded: BTreeMap::new(),
             listed: Vec::new(),
+            replaced: BTreeMap::new(),
+            found: Ok(profile()),
+            searches: false,
+            searching: Vec::new(),
         };
         world.begin();
         world
@@ -164,6 +175,26 @@ impl World {
         let (id, user) = (self.next_id(), UserId::new(0));
         self.ask(0, Ask::Unload(UnloadRequest { id, user, model: ModelId::new(model), copies }));
         id
+    }
+
+    fn replace(&mut self, name: &str) -> RequestId {
+        let (id, user) = (self.next_id(), UserId::new(0));
+        self.ask(0, Ask::Replace(ReplaceRequest { id, user, name: name.to_owned() }));
+        id
+    }
+
+    /// The workers have found what they were searching for.
+    fn find(&mut self) {
+        self.searches = false;
+        for (worker, id) in std::mem::take(&mut self.searching) {
+            self.resolve(worker, id);
+        }
+        self.run();
+    }
+
+    fn resolve(&mut self, worker: usize, id: ActionId) {
+        let source = self.found.clone().map(ModelSource::Profile);
+        self.workers[worker].worker.handle(self.now, Order::Resolved { id, source });
     }
 
     /// Asks the shard that is at home by number.
@@ -277,6 +308,10 @@ impl World {
                 assert_eq!(before, None, "one response per request");
             }
             Answer::Listing(listing) => self.listed = listing.models,
+            Answer::Replace(response) => {
+                let before = self.replaced.insert(response.id, response);
+                assert_eq!(before, None, "one response per request");
+            }
             Answer::Credits(_) => {}
         }
     }
@@ -309,8 +344,10 @@ impl World {
             Done::ModelUnloaded(unloaded) => (0, Report::ModelUnloaded(unloaded)),
             Done::CancelReply { id, cancelled } => (0, Report::CancelReply { id, cancelled }),
             Done::Resolve { id, .. } => {
-                let resolved = Order::Resolved { id, source: Ok(ModelSource::Profile(profile())) };
-                return self.workers[worker].worker.handle(self.now, resolved);
+                if self.searches {
+                    return self.searching.push((worker, id));
+                }
+                return self.resolve(worker, id);
             }
         };
         self.deliver(worker, shard, report);

@@ -127,6 +127,7 @@ mod tests {
             name: "resnet50_v2".into(),
             max_batch: BatchSize::ONE,
             max_exec: Span::ZERO,
+            shown: ModelId::new(0),
         };
         assert_eq!(
             LoadActionText(&action).to_string(),

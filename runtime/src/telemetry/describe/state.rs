@@ -173,7 +173,11 @@ Total model pages 14 (0% oversubscription).";
             workspace_pool: 512 << 20,
             loaded: Vec::new(),
         };
-        let model = |id| LoadedModel { model: ModelId::new(id), profile: resnet50().into() };
+        let model = |id| LoadedModel {
+            model: ModelId::new(id),
+            shown: ModelId::new(id),
+            profile: resnet50().into(),
+        };
         WorkerState {
             page_bytes: PAGE_BYTES,
             host_io_pool: 512 << 20,

@@ -173,6 +173,7 @@ impl Front {
             name,
             max_batch: self.config.max_batch,
             max_exec: self.config.max_exec,
+            shown: model,
         };
         let command = Command::LoadModel(Box::new(load));
         out.push(Letter::Worker(worker, session, command).into());
