@@ -46,4 +46,5 @@ pub use alone::{Alone, AloneError};
 pub use device::CpuDevice;
 pub use device_core::Host;
 pub use isa::Kernels;
+pub use profile::measure_ahead;
 pub use run::{Memory, run, run_observed};

@@ -10,6 +10,7 @@ use super::isa::Kernels;
 use super::memory::{Region, WeightsCache};
 use super::program::{Model, Program};
 use super::run::Memory;
+use crate::ModelSource;
 
 /// What the model is on this class of devices, as it was measured before or is now; in words why it cannot be
 /// measured.
@@ -36,6 +37,21 @@ pub(super) fn profile(
         load,
         batches,
     })
+}
+
+/// Measures a compiled model that lies in a folder and was not measured before on this class of devices, so that
+/// a [`Device`](crate::Device) that prepares it finds how long it takes. Takes seconds for a large model; to
+/// be called where nobody waits. Other models are left to the device.
+///
+/// # Errors
+/// In words, why it cannot be measured.
+pub fn measure_ahead(host: &Host, class: &str, source: &ModelSource) -> Result<(), String> {
+    match Model::of(source) {
+        Some(model) if model.artifact().is_some_and(|artifact| artifact.folder().is_some()) => {
+            profile(host, Kernels::detect(), class, &model).map(drop)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// It is measured in memory of its own, so that nothing that is loaded has to leave.

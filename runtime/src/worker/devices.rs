@@ -58,7 +58,7 @@ fn spec(config: &ExecutorConfig, class: &str) -> DeviceSpec {
 const EMULATED_CLASS: &str = "volta_v100";
 
 /// Processors of one model are one class.
-fn cpu_class() -> String {
+pub(super) fn cpu_class() -> String {
     let facts = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = facts.lines().find_map(|line| line.strip_prefix("model name"));
     class_of(model.map_or("", |model| model.trim_start_matches([' ', '\t', ':'])))
