@@ -86,7 +86,7 @@ fn configuration(common: &Common, gpus: Option<u32>) -> Result<Resolved, Failure
         .flag("worker.port", common.port)
         .flag("worker.gpus", gpus)
         .flag("worker.model_dir", common.models.as_deref().map(Path::display))
-        .flag("worker.library_dir", common.libraries.as_deref().map(Path::display));
+        .flag("worker.libraries_dir", common.libraries.as_deref().map(Path::display));
     sources.resolve().map_err(|error| Failure::usage(error.to_string()))
 }
 
@@ -159,7 +159,7 @@ fn catalogue(config: &Config, emulated: bool) -> Catalogue {
     }
     let copies = config.executor.host_weights_size;
     let catalogue = catalogue.with_compiled().with_host_copies(copies);
-    match dir(&config.worker.library_dir) {
+    match dir(&config.worker.libraries_dir) {
         Some(libraries) => catalogue.with_libraries(libraries),
         None => catalogue,
     }

@@ -19,7 +19,7 @@ knobs! {
         pub model_dir: String = String::new(),
         /// Directory of models that are shared objects (docs/libraries.md), one folder each; empty: none. They
         /// are code that this program runs: nobody else may write there, and it is never `model_dir`.
-        pub library_dir: String = String::new(),
+        pub libraries_dir: String = String::new(),
         /// Results kept for a controller that reconnects, at least 1; older ones are lost with the
         /// connection. Small: a short break loses results. Large: memory.
         pub results_kept: u32 = 65_536,
@@ -33,12 +33,12 @@ impl Check for WorkerConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let gpus = self.gpus;
         ConfigError::unless((1..=GPUS_MAX).contains(&gpus), "worker.gpus", gpus, "1 to 1024")?;
-        let own = self.library_dir.is_empty() || self.library_dir != self.model_dir;
-        let library_dir = &self.library_dir;
+        let own = self.libraries_dir.is_empty() || self.libraries_dir != self.model_dir;
+        let libraries_dir = &self.libraries_dir;
         ConfigError::unless(
             own,
-            "worker.library_dir",
-            library_dir,
+            "worker.libraries_dir",
+            libraries_dir,
             "another one than worker.model_dir",
         )?;
         let kept = self.results_kept;

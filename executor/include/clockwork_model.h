@@ -1,6 +1,6 @@
 /* A model that was compiled ahead of time, as a shared object: version 1.
  *
- * A folder NAME in the worker's library directory (worker.library_dir) holds
+ * A folder NAME in the worker's library directory (worker.libraries_dir) holds
  *
  *     model.so       exports the four functions below
  *     weights.bin    weights_bytes bytes; absent if there are none

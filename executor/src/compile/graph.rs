@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::tensor::Tensor;
-use crate::artifact::{Activation, Reduction};
+use crate::artifact::{Activation, Combination, Reduction};
 
 /// A model as operations on values, in the model's own order of dimensions (images are batch,
 /// channels, height, width).
@@ -97,7 +97,7 @@ pub(super) enum Op {
     },
     Unary(Unary),
     Binary {
-        kind: Binary,
+        kind: Combination,
         activation: Activation,
     },
     /// The second input where the first is not zero, else the third.
@@ -192,27 +192,6 @@ pub(super) enum Unary {
     Softplus,
     Sqrt,
     Tanh,
-}
-
-/// A function of two elements; comparisons give 1 or 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Binary {
-    Add,
-    And,
-    Divide,
-    Equal,
-    Greater,
-    GreaterOrEqual,
-    Less,
-    LessOrEqual,
-    Max,
-    Min,
-    Multiply,
-    Or,
-    Power,
-    /// The left one; times the right one if it is negative.
-    Slope,
-    Subtract,
 }
 
 /// What becomes of a range of elements.

@@ -6,7 +6,7 @@
 //! served side by side.
 //!
 //! A library is code, and is trusted as this program is: it is opened only by name and only from the
-//! folder that the operator configured for that (`worker.library_dir`), which nothing that comes over the
+//! folder that the operator configured for that (`worker.libraries_dir`), which nothing that comes over the
 //! network ever writes to. One that may crash runs in a worker process of its own.
 
 mod abi;

@@ -2,7 +2,8 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use crate::compile::graph::{Binary, Unary};
+use crate::artifact::Combination;
+use crate::compile::graph::Unary;
 use crate::compile::tensor::{Elements, Tensor};
 use crate::compile::view::Refusal;
 
@@ -133,72 +134,74 @@ fn integer(function: Unary, x: i64) -> Option<i64> {
 
 /// A function of two floats; comparisons give 1 or 0.
 #[expect(clippy::float_cmp, reason = "the operator asks for equality")]
-pub(super) fn floats(kind: Binary, a: f32, b: f32) -> f32 {
+pub(super) fn floats(kind: Combination, a: f32, b: f32) -> f32 {
     let truth = |truth: bool| f32::from(u8::from(truth));
     match kind {
-        Binary::Add => a + b,
-        Binary::And => truth(a != 0.0 && b != 0.0),
-        Binary::Divide => a / b,
-        Binary::Equal => truth(a == b),
-        Binary::Greater => truth(a > b),
-        Binary::GreaterOrEqual => truth(a >= b),
-        Binary::Less => truth(a < b),
-        Binary::LessOrEqual => truth(a <= b),
-        Binary::Max => a.max(b),
-        Binary::Min => a.min(b),
-        Binary::Multiply => a * b,
-        Binary::Or => truth(a != 0.0 || b != 0.0),
-        Binary::Power => a.powf(b),
-        Binary::Slope => {
+        Combination::Add => a + b,
+        Combination::And => truth(a != 0.0 && b != 0.0),
+        Combination::Divide => a / b,
+        Combination::Equal => truth(a == b),
+        Combination::Greater => truth(a > b),
+        Combination::GreaterOrEqual => truth(a >= b),
+        Combination::Less => truth(a < b),
+        Combination::LessOrEqual => truth(a <= b),
+        Combination::Max => a.max(b),
+        Combination::Min => a.min(b),
+        Combination::Multiply => a * b,
+        Combination::Or => truth(a != 0.0 || b != 0.0),
+        Combination::Power => a.powf(b),
+        Combination::Slope => {
             if a < 0.0 {
                 a * b
             } else {
                 a
             }
         }
-        Binary::Subtract => a - b,
+        Combination::Subtract => a - b,
     }
 }
 
 /// The elements of a result: those of a comparison are integers.
-pub(super) fn typed(kind: Binary, values: Vec<f32>) -> Elements {
+pub(super) fn typed(kind: Combination, values: Vec<f32>) -> Elements {
     match kind {
-        Binary::And
-        | Binary::Equal
-        | Binary::Greater
-        | Binary::GreaterOrEqual
-        | Binary::Less
-        | Binary::LessOrEqual
-        | Binary::Or => Elements::Integers(values.iter().map(|&v| i64::from(v != 0.0)).collect()),
-        Binary::Add
-        | Binary::Divide
-        | Binary::Max
-        | Binary::Min
-        | Binary::Multiply
-        | Binary::Power
-        | Binary::Slope
-        | Binary::Subtract => Elements::Floats(values),
+        Combination::And
+        | Combination::Equal
+        | Combination::Greater
+        | Combination::GreaterOrEqual
+        | Combination::Less
+        | Combination::LessOrEqual
+        | Combination::Or => {
+            Elements::Integers(values.iter().map(|&v| i64::from(v != 0.0)).collect())
+        }
+        Combination::Add
+        | Combination::Divide
+        | Combination::Max
+        | Combination::Min
+        | Combination::Multiply
+        | Combination::Power
+        | Combination::Slope
+        | Combination::Subtract => Elements::Floats(values),
     }
 }
 
 /// A function of two integers; none if the result is none.
-pub(super) fn integers(kind: Binary, a: i64, b: i64) -> Option<i64> {
+pub(super) fn integers(kind: Combination, a: i64, b: i64) -> Option<i64> {
     match kind {
-        Binary::Add => a.checked_add(b),
-        Binary::And => Some(i64::from(a != 0 && b != 0)),
-        Binary::Divide => a.checked_div(b),
-        Binary::Equal => Some(i64::from(a == b)),
-        Binary::Greater => Some(i64::from(a > b)),
-        Binary::GreaterOrEqual => Some(i64::from(a >= b)),
-        Binary::Less => Some(i64::from(a < b)),
-        Binary::LessOrEqual => Some(i64::from(a <= b)),
-        Binary::Max => Some(a.max(b)),
-        Binary::Min => Some(a.min(b)),
-        Binary::Multiply => a.checked_mul(b),
-        Binary::Or => Some(i64::from(a != 0 || b != 0)),
-        Binary::Power => a.checked_pow(u32::try_from(b).ok()?),
-        Binary::Slope => None,
-        Binary::Subtract => a.checked_sub(b),
+        Combination::Add => a.checked_add(b),
+        Combination::And => Some(i64::from(a != 0 && b != 0)),
+        Combination::Divide => a.checked_div(b),
+        Combination::Equal => Some(i64::from(a == b)),
+        Combination::Greater => Some(i64::from(a > b)),
+        Combination::GreaterOrEqual => Some(i64::from(a >= b)),
+        Combination::Less => Some(i64::from(a < b)),
+        Combination::LessOrEqual => Some(i64::from(a <= b)),
+        Combination::Max => Some(a.max(b)),
+        Combination::Min => Some(a.min(b)),
+        Combination::Multiply => a.checked_mul(b),
+        Combination::Or => Some(i64::from(a != 0 || b != 0)),
+        Combination::Power => a.checked_pow(u32::try_from(b).ok()?),
+        Combination::Slope => None,
+        Combination::Subtract => a.checked_sub(b),
     }
 }
 

@@ -3,11 +3,12 @@
 
 mod arithmetic;
 
-use super::graph::{Binary, Move, Op, Pad, Reduce};
+use super::graph::{Move, Op, Pad, Reduce};
 use super::number::size_to_float;
 use super::shape::{product, strides};
 use super::tensor::{Elements, Tensor};
 use super::view::Refusal;
+use crate::artifact::Combination;
 
 /// The result of an operation, whose dimensions have been inferred; none if it is left to the
 /// device.
@@ -61,7 +62,7 @@ fn broadcast<'a>(from: &[usize], dims: &'a [usize]) -> impl Iterator<Item = usiz
 }
 
 fn binary(
-    kind: Binary,
+    kind: Combination,
     left: &Tensor,
     right: &Tensor,
     dims: Vec<usize>,

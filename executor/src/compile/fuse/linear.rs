@@ -1,6 +1,7 @@
 //! A factor and a summand per channel, which the operation before can take over.
 
-use crate::compile::graph::{Affine, Binary, Convolution, Info, Linear, Node, Op};
+use crate::artifact::Combination;
+use crate::compile::graph::{Affine, Convolution, Info, Linear, Node, Op};
 
 /// `scale * x + shift` along one dimension; one entry stands for all.
 pub(super) struct Line {
@@ -19,7 +20,7 @@ impl Line {
         Self::of_binary(*kind, node, values, axis)
     }
 
-    fn of_binary(kind: Binary, node: &Node, values: &[Info], axis: usize) -> Option<Self> {
+    fn of_binary(kind: Combination, node: &Node, values: &[Info], axis: usize) -> Option<Self> {
         let [left, right] = node.inputs[..] else { return None };
         let constant_left = values[left].constant.is_some();
         let constant = values[if constant_left { left } else { right }].constant.as_ref()?;
@@ -34,11 +35,11 @@ impl Line {
         let (one, zero) = (vec![1.0; numbers.len()], vec![0.0; numbers.len()]);
         let each = |function: fn(f32) -> f32| numbers.iter().map(|&x| function(x)).collect();
         let (scale, shift) = match (kind, constant_left) {
-            (Binary::Add, _) => (one, numbers.to_vec()),
-            (Binary::Subtract, false) => (one, each(|x| -x)),
-            (Binary::Subtract, true) => (vec![-1.0; numbers.len()], numbers.to_vec()),
-            (Binary::Multiply, _) => (numbers.to_vec(), zero),
-            (Binary::Divide, false) if !numbers.contains(&0.0) => (each(|x| 1.0 / x), zero),
+            (Combination::Add, _) => (one, numbers.to_vec()),
+            (Combination::Subtract, false) => (one, each(|x| -x)),
+            (Combination::Subtract, true) => (vec![-1.0; numbers.len()], numbers.to_vec()),
+            (Combination::Multiply, _) => (numbers.to_vec(), zero),
+            (Combination::Divide, false) if !numbers.contains(&0.0) => (each(|x| 1.0 / x), zero),
             _ => return None,
         };
         Some(Self { scale, shift })

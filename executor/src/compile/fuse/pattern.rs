@@ -1,6 +1,7 @@
 //! Functions that exporters write as several nodes.
 
-use crate::compile::graph::{Binary, Graph, Node, Op, Unary, Value};
+use crate::artifact::Combination;
+use crate::compile::graph::{Graph, Node, Op, Unary, Value};
 
 /// Finds them and puts one node in the place of the last.
 pub(super) fn replace(graph: &mut Graph) {
@@ -17,7 +18,7 @@ pub(super) fn replace(graph: &mut Graph) {
 
 /// `x * sigmoid(x)` and its like.
 fn gate(graph: &Graph, index: usize) -> Option<(Unary, Value)> {
-    let (left, right) = operands(&graph.nodes[index], Binary::Multiply)?;
+    let (left, right) = operands(&graph.nodes[index], Combination::Multiply)?;
     [(left, right), (right, left)].into_iter().find_map(|(x, gate)| {
         let (unary, input) = unary(graph, index, gate)?;
         let gated = if unary == Unary::Sigmoid {
@@ -41,12 +42,12 @@ fn gelu(graph: &Graph, index: usize) -> Option<(Unary, Value)> {
     multiplied(graph, index, &mut factors, &mut half, 0)?;
     let &[a, b] = &factors[..] else { return None };
     let matches = |(x, sum): (Value, Value)| {
-        let (inner, one) = with_constant(graph, index, sum, Binary::Add)?;
+        let (inner, one) = with_constant(graph, index, sum, Combination::Add)?;
         let (unary, scaled) = unary(graph, index, inner)?;
-        let root = match with_constant(graph, index, scaled, Binary::Divide) {
+        let root = match with_constant(graph, index, scaled, Combination::Divide) {
             Some((base, divisor)) if base == x => divisor,
             _ => {
-                let (base, factor) = with_constant(graph, index, scaled, Binary::Multiply)?;
+                let (base, factor) = with_constant(graph, index, scaled, Combination::Multiply)?;
                 if base == x { 1.0 / factor } else { return None }
             }
         };
@@ -67,14 +68,14 @@ fn multiplied(
     constant: &mut f32,
     depth: usize,
 ) -> Option<()> {
-    let (left, right) = operands(&graph.nodes[index], Binary::Multiply)?;
+    let (left, right) = operands(&graph.nodes[index], Combination::Multiply)?;
     for value in [left, right] {
         if let Some(number) = number(graph, value) {
             *constant *= number;
             continue;
         }
         let maker = maker(graph, index, value);
-        let inner = maker.filter(|&at| operands(&graph.nodes[at], Binary::Multiply).is_some());
+        let inner = maker.filter(|&at| operands(&graph.nodes[at], Combination::Multiply).is_some());
         match inner {
             Some(at) if depth < 2 => multiplied(graph, at, factors, constant, depth + 1)?,
             _ => factors.push(value),
@@ -83,7 +84,7 @@ fn multiplied(
     (factors.len() <= 2).then_some(())
 }
 
-fn operands(node: &Node, wanted: Binary) -> Option<(Value, Value)> {
+fn operands(node: &Node, wanted: Combination) -> Option<(Value, Value)> {
     match (&node.op, &node.inputs[..]) {
         (Op::Binary { kind, .. }, &[left, right]) if *kind == wanted => Some((left, right)),
         _ => None,
@@ -105,9 +106,14 @@ fn unary(graph: &Graph, index: usize, value: Value) -> Option<(Unary, Value)> {
 
 /// A value that an operation with one constant made: the other operand and the constant. Only the
 /// right operand of a division counts.
-fn with_constant(graph: &Graph, index: usize, value: Value, kind: Binary) -> Option<(Value, f32)> {
+fn with_constant(
+    graph: &Graph,
+    index: usize,
+    value: Value,
+    kind: Combination,
+) -> Option<(Value, f32)> {
     let (left, right) = operands(&graph.nodes[maker(graph, index, value)?], kind)?;
-    let swapped = || (kind != Binary::Divide).then(|| number(graph, left)).flatten();
+    let swapped = || (kind != Combination::Divide).then(|| number(graph, left)).flatten();
     number(graph, right)
         .map(|number| (left, number))
         .or_else(|| swapped().map(|number| (right, number)))

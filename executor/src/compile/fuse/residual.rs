@@ -1,8 +1,8 @@
 //! A sum with the result of a convolution becomes a part of the convolution.
 
 use super::count_uses;
-use crate::artifact::Activation;
-use crate::compile::graph::{Binary, Graph, Node, Op, Value};
+use crate::artifact::{Activation, Combination};
+use crate::compile::graph::{Graph, Node, Op, Value};
 
 /// Gives convolutions what is added to their results as a second input.
 pub(super) fn attach(graph: &mut Graph) {
@@ -36,7 +36,7 @@ fn find(
     index: usize,
 ) -> Option<(usize, Value, Activation)> {
     let node = &graph.nodes[index];
-    let (&Op::Binary { kind: Binary::Add, activation }, &[left, right]) =
+    let (&Op::Binary { kind: Combination::Add, activation }, &[left, right]) =
         (&node.op, &node.inputs[..])
     else {
         return None;

@@ -1,6 +1,6 @@
 //! Operations that read their inputs by strides: broadcasting and moving.
 
-use super::super::graph::{Binary, Move, Node, Value};
+use super::super::graph::{Move, Node, Value};
 use super::layout::Lowering;
 use super::place::Operand;
 use crate::artifact::{
@@ -79,20 +79,20 @@ impl Lowering<'_> {
     pub(super) fn binary(
         &mut self,
         node: &Node,
-        kind: Binary,
+        kind: Combination,
         activation: Activation,
     ) -> Result<(), String> {
         let [left, right] = node.inputs[..] else { return Err("two inputs".to_owned()) };
         let alike = self.shape(left) == self.shape(right)
             && self.known(left).is_none()
             && self.known(right).is_none();
-        if kind == Binary::Add && alike {
+        if kind == Combination::Add && alike {
             return self.add(node, activation);
         }
         let (inputs, route) = self.route([left, right], node.output)?;
         let output = self.output(node.output, route.image)?;
         let kernel = Kernel::Broadcast(Broadcast {
-            combination: combination(kind),
+            combination: kind,
             grid: route.grid(),
             strides: route.forward()?,
             activation,
@@ -245,24 +245,4 @@ fn ordered<T: Copy>(all: &[T], image: bool) -> Vec<T> {
 fn signed(strides: &[usize]) -> Result<Vec<isize>, String> {
     let convert = |&stride: &usize| isize::try_from(stride).map_err(|_| "too large".to_owned());
     strides.iter().map(convert).collect()
-}
-
-fn combination(kind: Binary) -> Combination {
-    match kind {
-        Binary::Add => Combination::Add,
-        Binary::And => Combination::And,
-        Binary::Divide => Combination::Divide,
-        Binary::Equal => Combination::Equal,
-        Binary::Greater => Combination::Greater,
-        Binary::GreaterOrEqual => Combination::GreaterOrEqual,
-        Binary::Less => Combination::Less,
-        Binary::LessOrEqual => Combination::LessOrEqual,
-        Binary::Max => Combination::Max,
-        Binary::Min => Combination::Min,
-        Binary::Multiply => Combination::Multiply,
-        Binary::Or => Combination::Or,
-        Binary::Power => Combination::Power,
-        Binary::Slope => Combination::Slope,
-        Binary::Subtract => Combination::Subtract,
-    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::artifact::Activation;
+use crate::artifact::{Activation, Combination};
 use crate::compile::builder::Builder;
-use crate::compile::graph::{Binary, Op, Unary, Value};
+use crate::compile::graph::{Op, Unary, Value};
 use crate::compile::number::{size_to_float, to_float, to_integer};
 use crate::compile::tensor::{Class, Elements, Tensor, class};
 use crate::compile::view::{NodeView, Refusal};
@@ -50,17 +50,17 @@ pub(super) fn unary(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Valu
 
 pub(super) fn binary(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
     let kind = match node.operator() {
-        "Add" => Binary::Add,
-        "And" => Binary::And,
-        "Div" => Binary::Divide,
-        "Equal" => Binary::Equal,
-        "Greater" => Binary::Greater,
-        "GreaterOrEqual" => Binary::GreaterOrEqual,
-        "Less" => Binary::Less,
-        "LessOrEqual" => Binary::LessOrEqual,
-        "Mul" => Binary::Multiply,
-        "Or" => Binary::Or,
-        _ => Binary::Subtract,
+        "Add" => Combination::Add,
+        "And" => Combination::And,
+        "Div" => Combination::Divide,
+        "Equal" => Combination::Equal,
+        "Greater" => Combination::Greater,
+        "GreaterOrEqual" => Combination::GreaterOrEqual,
+        "Less" => Combination::Less,
+        "LessOrEqual" => Combination::LessOrEqual,
+        "Mul" => Combination::Multiply,
+        "Or" => Combination::Or,
+        _ => Combination::Subtract,
     };
     let (left, right) = (node.input(0)?, old_broadcast(node, graph)?);
     Ok(vec![emit(graph, kind, left, right)?])
@@ -81,7 +81,12 @@ fn old_broadcast(node: &NodeView<'_>, graph: &mut Builder) -> Result<Value, Refu
     graph.reshape(right, dims)
 }
 
-fn emit(graph: &mut Builder, kind: Binary, left: Value, right: Value) -> Result<Value, Refusal> {
+fn emit(
+    graph: &mut Builder,
+    kind: Combination,
+    left: Value,
+    right: Value,
+) -> Result<Value, Refusal> {
     graph.emit(Op::Binary { kind, activation: Activation::None }, &[left, right])
 }
 
@@ -96,29 +101,29 @@ pub(super) fn power(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Valu
     });
     // The exponents that exporters write for squares and roots.
     let result = match known {
-        Some(2.0) => emit(graph, Binary::Multiply, base, base)?,
+        Some(2.0) => emit(graph, Combination::Multiply, base, base)?,
         Some(0.5) => graph.emit(Op::Unary(Unary::Sqrt), &[base])?,
-        _ => emit(graph, Binary::Power, base, exponent)?,
+        _ => emit(graph, Combination::Power, base, exponent)?,
     };
     Ok(vec![result])
 }
 
 pub(super) fn variadic(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
     let kind = match node.operator() {
-        "Max" => Binary::Max,
-        "Min" => Binary::Min,
-        _ => Binary::Add,
+        "Max" => Combination::Max,
+        "Min" => Combination::Min,
+        _ => Combination::Add,
     };
     Ok(vec![chain(node, graph, kind)?])
 }
 
 pub(super) fn mean(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
-    let sum = chain(node, graph, Binary::Add)?;
+    let sum = chain(node, graph, Combination::Add)?;
     let count = graph.scalar(size_to_float(node.inputs().len()));
-    Ok(vec![emit(graph, Binary::Divide, sum, count)?])
+    Ok(vec![emit(graph, Combination::Divide, sum, count)?])
 }
 
-fn chain(node: &NodeView<'_>, graph: &mut Builder, kind: Binary) -> Result<Value, Refusal> {
+fn chain(node: &NodeView<'_>, graph: &mut Builder, kind: Combination) -> Result<Value, Refusal> {
     let mut inputs = VecDeque::from(node.inputs());
     let first = inputs.pop_front().ok_or("it has no inputs")?;
     inputs.into_iter().try_fold(first, |left, right| emit(graph, kind, left, right))
@@ -129,7 +134,7 @@ pub(super) fn mish(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value
     let input = node.input(0)?;
     let soft = graph.emit(Op::Unary(Unary::Softplus), &[input])?;
     let gate = graph.emit(Op::Unary(Unary::Tanh), &[soft])?;
-    Ok(vec![emit(graph, Binary::Multiply, input, gate)?])
+    Ok(vec![emit(graph, Combination::Multiply, input, gate)?])
 }
 
 /// Slopes are one per channel in old files, whatever the rank of the input.
@@ -144,7 +149,7 @@ pub(super) fn slope(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Valu
         let aligned = [&[count][..], &vec![1; dims.len() - 2]].concat();
         slope = graph.reshape(slope, aligned)?;
     }
-    Ok(vec![emit(graph, Binary::Slope, input, slope)?])
+    Ok(vec![emit(graph, Combination::Slope, input, slope)?])
 }
 
 pub(super) fn select(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
@@ -162,8 +167,10 @@ pub(super) fn select(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Val
 pub(super) fn clip(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
     let input = node.input(0)?;
     if graph.known(input).is_some_and(|tensor| tensor.integers().is_some()) {
-        let low = node.optional(1).map_or(Ok(input), |min| emit(graph, Binary::Max, input, min))?;
-        let result = node.optional(2).map_or(Ok(low), |max| emit(graph, Binary::Min, low, max))?;
+        let low =
+            node.optional(1).map_or(Ok(input), |min| emit(graph, Combination::Max, input, min))?;
+        let result =
+            node.optional(2).map_or(Ok(low), |max| emit(graph, Combination::Min, low, max))?;
         return Ok(vec![result]);
     }
     let bound = |index: usize, name: &str, default: f32| -> Result<f32, Refusal> {

@@ -1,8 +1,8 @@
 //! Products of matrices.
 
-use crate::artifact::Activation;
+use crate::artifact::{Activation, Combination};
 use crate::compile::builder::Builder;
-use crate::compile::graph::{Binary, Linear, Op, Value};
+use crate::compile::graph::{Linear, Op, Value};
 use crate::compile::tensor::Tensor;
 use crate::compile::view::{NodeView, Refusal};
 
@@ -25,7 +25,7 @@ pub(super) fn gemm(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value
     let mut result = product(graph, left, right)?;
     if let Some(summand) = node.optional(2) {
         let summand = scaled(graph, summand, beta)?;
-        let op = Op::Binary { kind: Binary::Add, activation: Activation::None };
+        let op = Op::Binary { kind: Combination::Add, activation: Activation::None };
         result = graph.emit(op, &[result, summand])?;
     }
     Ok(vec![result])
@@ -36,8 +36,10 @@ fn scaled(graph: &mut Builder, value: Value, factor: f32) -> Result<Value, Refus
         return Ok(value);
     }
     let factor = graph.scalar(factor);
-    graph
-        .emit(Op::Binary { kind: Binary::Multiply, activation: Activation::None }, &[value, factor])
+    graph.emit(
+        Op::Binary { kind: Combination::Multiply, activation: Activation::None },
+        &[value, factor],
+    )
 }
 
 /// Vectors are matrices of one row or column, which the result does not have.

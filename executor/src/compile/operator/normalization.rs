@@ -1,8 +1,8 @@
 //! Operators that bring values to a common mean and variance.
 
-use crate::artifact::{Activation, Reduction};
+use crate::artifact::{Activation, Combination, Reduction};
 use crate::compile::builder::Builder;
-use crate::compile::graph::{Affine, Binary, Frame, Op, Padding, Value};
+use crate::compile::graph::{Affine, Frame, Op, Padding, Value};
 use crate::compile::view::{NodeView, Refusal, axis};
 
 /// `scale * (x - mean) / sqrt(variance + epsilon) + bias` per channel, as one factor and one shift.
@@ -37,9 +37,9 @@ pub(super) fn layer(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Valu
     let begin = axis(node.int("axis", -1), graph.dims(input).len())?;
     let epsilon = node.float("epsilon", 1e-5)?;
     let normal = graph.emit(Op::Normalize { axis: begin, epsilon, line: None }, &[input])?;
-    let scaled = binary(graph, Binary::Multiply, normal, node.input(1)?)?;
+    let scaled = binary(graph, Combination::Multiply, normal, node.input(1)?)?;
     let shifted = match node.optional(2) {
-        Some(shift) => binary(graph, Binary::Add, scaled, shift)?,
+        Some(shift) => binary(graph, Combination::Add, scaled, shift)?,
         None => scaled,
     };
     Ok(vec![shifted])
@@ -76,7 +76,7 @@ pub(super) fn local_response(
     let size = node.size("size", 0)?;
     let alpha = node.float("alpha", 1e-4)?;
     let (beta, bias) = (node.float("beta", 0.75)?, node.float("bias", 1.0)?);
-    let squares = binary(graph, Binary::Multiply, input, input)?;
+    let squares = binary(graph, Combination::Multiply, input, input)?;
     // The mean over neighbouring channels is a pool whose image has the channels as its rows.
     let rows = graph.reshape(squares, vec![n, 1, c, h * w])?;
     let frame = Frame {
@@ -90,12 +90,17 @@ pub(super) fn local_response(
     let mean = graph.emit(op, &[rows])?;
     let mean = graph.reshape(mean, vec![n, c, h, w])?;
     let (alpha, bias, beta) = (graph.scalar(alpha), graph.scalar(bias), graph.scalar(beta));
-    let scaled = binary(graph, Binary::Multiply, mean, alpha)?;
-    let shifted = binary(graph, Binary::Add, scaled, bias)?;
-    let power = binary(graph, Binary::Power, shifted, beta)?;
-    Ok(vec![binary(graph, Binary::Divide, input, power)?])
+    let scaled = binary(graph, Combination::Multiply, mean, alpha)?;
+    let shifted = binary(graph, Combination::Add, scaled, bias)?;
+    let power = binary(graph, Combination::Power, shifted, beta)?;
+    Ok(vec![binary(graph, Combination::Divide, input, power)?])
 }
 
-fn binary(graph: &mut Builder, kind: Binary, left: Value, right: Value) -> Result<Value, Refusal> {
+fn binary(
+    graph: &mut Builder,
+    kind: Combination,
+    left: Value,
+    right: Value,
+) -> Result<Value, Refusal> {
     graph.emit(Op::Binary { kind, activation: Activation::None }, &[left, right])
 }

@@ -1,8 +1,8 @@
 //! Operators that make one element of many, or shares of a whole.
 
-use crate::artifact::Activation;
+use crate::artifact::{Activation, Combination};
 use crate::compile::builder::Builder;
-use crate::compile::graph::{Binary, Op, Reduce, Unary, Value};
+use crate::compile::graph::{Op, Reduce, Unary, Value};
 use crate::compile::view::{NodeView, Refusal, axis};
 
 /// The axes are an attribute before version 13 (sum) or 18 (the others), then an input.
@@ -32,7 +32,7 @@ pub(super) fn reduce(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Val
         _ => (Reduce::Sum, false, false),
     };
     if squared {
-        let op = Op::Binary { kind: Binary::Multiply, activation: Activation::None };
+        let op = Op::Binary { kind: Combination::Multiply, activation: Activation::None };
         input = graph.emit(op, &[input, input])?;
     }
     let mut result = over(graph, input, kind, &axes, node.flag("keepdims", true))?;
