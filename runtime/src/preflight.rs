@@ -1,10 +1,10 @@
 //! Asks the kernel for what cores need before the first one starts, and says in clear words what
 //! is missing.
 
-#![expect(unsafe_code, reason = "the standard library has no calls for resource limits")]
-
 use std::io;
 use std::thread;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the machine refuses.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +53,9 @@ pub struct Preflight {
 /// # Errors
 /// With what is missing and what to do.
 pub fn check(cores: u64) -> Result<Preflight, PreflightError> {
-    let memlock = raise_limit(libc::RLIMIT_MEMLOCK).map_err(PreflightError::Other)?;
+    let memlock = raise_limit(Resource::Memlock);
     // More descriptors are only better; the old limit is no reason to stop.
-    let _ = raise_limit(libc::RLIMIT_NOFILE);
+    let _ = raise_limit(Resource::Nofile);
     judge_memlock(memlock, cores)?;
     io_uring::IoUring::new(4).map_err(|error| explain(error, memlock, cores))?;
     let cpus = thread::available_parallelism().map_or(1, usize::from);
@@ -81,21 +81,11 @@ fn explain(error: io::Error, limit: u64, cores: u64) -> PreflightError {
     }
 }
 
-/// Raises the soft limit to the hard one; gives the limit that then holds.
-fn raise_limit(resource: libc::__rlimit_resource_t) -> io::Result<u64> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid, writable rlimit for the duration of the call.
-    if unsafe { libc::getrlimit(resource, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    if limit.rlim_cur < limit.rlim_max {
-        let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
-        // SAFETY: `raised` is a valid rlimit for the duration of the call.
-        if unsafe { libc::setrlimit(resource, &raw const raised) } == 0 {
-            return Ok(limit.rlim_max);
-        }
-    }
-    Ok(limit.rlim_cur)
+/// Raises the soft limit to the hard one; gives the limit that then holds, `u64::MAX` for none.
+fn raise_limit(resource: Resource) -> u64 {
+    let Rlimit { current, maximum } = getrlimit(resource);
+    let raised = setrlimit(resource, Rlimit { current: maximum, maximum });
+    if raised.is_ok() { maximum } else { current }.unwrap_or(u64::MAX)
 }
 
 /// What the library insists on.
@@ -124,8 +114,8 @@ mod tests {
 
     #[test]
     fn raising_a_limit_gives_the_one_that_holds() {
-        let first = raise_limit(libc::RLIMIT_NOFILE).unwrap();
-        assert_eq!(raise_limit(libc::RLIMIT_NOFILE).unwrap(), first);
+        let first = raise_limit(Resource::Nofile);
+        assert_eq!(raise_limit(Resource::Nofile), first);
         assert!(first > 0);
     }
 }
