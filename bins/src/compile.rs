@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use clockwork_executor::artifact::{Artifact, CPU_FP32, Tensor};
+use clockwork_executor::artifact::{self, Artifact, Target, Tensor};
 use clockwork_executor::compile::{Progress, compile_watched};
 use clockwork_wire::BatchSize;
 use thiserror::Error;
@@ -26,16 +26,33 @@ pub struct Arguments {
     /// Batch sizes in rising order; 1 is always among them.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,16")]
     batches: Vec<u16>,
-    /// How numbers are computed and stored.
-    #[arg(long, value_enum, default_value_t = Precision::Fp32)]
-    precision: Precision,
+    /// The devices that it is for.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu,cuda")]
+    devices: Vec<Device>,
+    /// The numbers that GPUs compute with; processors always compute in fp32. Of several, a GPU takes the
+    /// fastest.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "fp32")]
+    precision: Vec<Precision>,
 }
 
-/// How numbers are computed and stored.
+/// A kind of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Device {
+    /// Processors.
+    Cpu,
+    /// NVIDIA GPUs.
+    Cuda,
+}
+
+/// The numbers that a GPU computes with.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Precision {
-    /// 32-bit floats.
+    /// 32-bit floats: outputs within 1e-4 of the largest one.
     Fp32,
+    /// 32-bit floats, multiplied by tensor cores: within 5e-3.
+    Tf32,
+    /// 16-bit floats, added up in 32 bits: within 2e-2.
+    Fp16,
 }
 
 /// A file could not be read.
@@ -52,11 +69,10 @@ struct Unread {
 /// If the file cannot be read, holds what is not supported, or the folder cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let batches = batches(&arguments.batches)?;
-    let Precision::Fp32 = arguments.precision;
     let path = &arguments.model;
     let onnx = fs::read(path).map_err(|source| Unread { path: path.clone(), source })?;
     let shown = onnx.len() >= LARGE;
-    let artifact = compile_watched(&onnx, &batches, |progress| {
+    let artifact = compile_watched(&onnx, &batches, &targets(arguments), |progress| {
         if shown {
             eprintln!("{}", line(&progress));
         }
@@ -68,6 +84,23 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     artifact.store(&arguments.output)?;
     report(&artifact, &arguments.output);
     Ok(())
+}
+
+/// What is compiled for, each once, in a fixed order.
+fn targets(arguments: &Arguments) -> Vec<Target> {
+    let precision = |precision: &Precision| match precision {
+        Precision::Fp32 => artifact::Precision::Fp32,
+        Precision::Tf32 => artifact::Precision::Tf32,
+        Precision::Fp16 => artifact::Precision::Fp16,
+    };
+    let wanted: Vec<_> = arguments.precision.iter().map(precision).collect();
+    let wanted = |target: &Target| match target {
+        Target::Cpu => arguments.devices.contains(&Device::Cpu),
+        Target::Cuda(precision) => {
+            arguments.devices.contains(&Device::Cuda) && wanted.contains(precision)
+        }
+    };
+    Target::ALL.into_iter().filter(wanted).collect()
 }
 
 fn batches(sizes: &[u16]) -> Result<Vec<BatchSize>, Failure> {
@@ -89,8 +122,8 @@ fn line(progress: &Progress) -> String {
     match progress {
         Progress::Read { nodes, weights } => format!("read {nodes} operations, {weights} weights"),
         Progress::Fused { nodes } => format!("{nodes} operations after fusion"),
-        Progress::Planned { batch, steps, workspace } => {
-            format!("batch {batch}: {steps} steps, {workspace} bytes of workspace")
+        Progress::Planned { target, batch, steps, workspace } => {
+            format!("{target}, batch {batch}: {steps} steps, {workspace} bytes of workspace")
         }
     }
 }
@@ -105,13 +138,16 @@ fn report(artifact: &Artifact, folder: &Path) {
     };
     tensors("input", &manifest.inputs);
     tensors("output", &manifest.outputs);
-    let weights = &artifact.cpu().weights;
-    say(&format!("weights {} bytes, {} pages", weights.len(), weights.pages().get()));
-    for plan in &artifact.cpu().plans {
-        let (steps, bytes) = (plan.steps().len(), plan.workspace_bytes());
-        say(&format!("b{}: {steps} steps, {bytes} bytes of workspace", plan.batch().get()));
+    for (target, variant) in artifact.variants() {
+        let (bytes, pages) = (variant.weights.len(), variant.weights.pages().get());
+        say(&format!("{target}: weights {bytes} bytes, {pages} pages"));
+        for plan in &variant.plans {
+            let (batch, steps, bytes) =
+                (plan.batch().get(), plan.steps().len(), plan.workspace_bytes());
+            say(&format!("  b{batch}: {steps} steps, {bytes} bytes of workspace"));
+        }
     }
-    say(&format!("{}: {CPU_FP32}", folder.join("model").display()));
+    say(&folder.join("model").display().to_string());
 }
 
 /// Files of this many bytes take long enough to say what is under way.

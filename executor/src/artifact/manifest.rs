@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use clockwork_wire::{BatchSize, PAGE_BYTES};
 use serde::{Deserialize, Serialize};
 
-use super::ArtifactError;
+use super::{ArtifactError, Target};
 
 /// The format that this version writes and reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
@@ -29,8 +29,8 @@ pub struct Manifest {
     pub page_bytes: u64,
     /// Supported batch sizes in rising order; the first is 1.
     pub batches: Vec<u16>,
-    /// The compiled forms, by target and precision.
-    pub variants: BTreeMap<String, VariantEntry>,
+    /// The compiled forms.
+    pub variants: BTreeMap<Target, VariantEntry>,
 }
 
 /// One input or output tensor, as one request has it.
@@ -84,13 +84,20 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// What it says of a compiled form.
+    /// The first of these targets that the model was compiled for.
     ///
     /// # Errors
-    /// If there is none for that target and precision.
-    pub fn variant(&self, name: &str) -> Result<&VariantEntry, ArtifactError> {
-        self.variants.get(name).ok_or_else(|| {
-            ArtifactError::invalid(MANIFEST, "variants", format!("{name} is missing"))
+    /// If it was compiled for none of them.
+    pub fn first_of(&self, wanted: &[Target]) -> Result<Target, ArtifactError> {
+        let known = wanted.iter().copied().find(|target| self.variants.contains_key(target));
+        known.ok_or_else(|| {
+            let names = |targets: &mut dyn Iterator<Item = &Target>| -> Vec<&'static str> {
+                targets.map(|target| target.name()).collect()
+            };
+            let there = names(&mut self.variants.keys()).join(", ");
+            let wanted = names(&mut wanted.iter()).join(" or ");
+            let reason = format!("{there}; wanted {wanted}: compile the model again");
+            ArtifactError::invalid(MANIFEST, "variants", reason)
         })
     }
 

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! manifest.json
-//! variants/cpu-fp32/weights.bin
-//! variants/cpu-fp32/plan.1.json, plan.2.json, ...
+//! variants/<target>/weights.bin       cpu-fp32, cuda-fp32, cuda-tf32 or cuda-fp16
+//! variants/<target>/plan.1.json, plan.2.json, ...
 //! device/<class>/...                  measured on one machine; outside what is described here
 //! ```
 //!
@@ -20,6 +20,7 @@ mod manifest;
 mod plan;
 mod step;
 mod store;
+mod target;
 mod weights;
 mod written;
 
@@ -44,17 +45,15 @@ pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
 pub use step::{CheckedStep, Extent};
 pub use store::locate;
+pub use target::{Element, Precision, Target};
 pub use weights::Weights;
 use weights::hexadecimal;
-
-/// The variant that the `cpu` device runs.
-pub const CPU_FP32: &str = "cpu-fp32";
 
 /// A compiled model whose parts have all been checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Artifact {
     manifest: Manifest,
-    cpu: Variant,
+    variants: BTreeMap<Target, Variant>,
     folder: Folder,
 }
 
@@ -70,7 +69,7 @@ impl PartialEq for Folder {
 
 impl Eq for Folder {}
 
-/// The compiled form for one target and precision.
+/// The compiled form for one target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// The weights, shared by all plans.
@@ -83,7 +82,7 @@ pub struct Variant {
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 impl Artifact {
-    /// The artifact in these files.
+    /// The artifact in these files, in all its forms.
     ///
     /// # Errors
     /// Names the file and the field that is missing or cannot be trusted.
@@ -92,33 +91,44 @@ impl Artifact {
             files.remove(file).ok_or_else(|| ArtifactError::Missing { file: file.to_owned() })
         };
         let manifest = Manifest::parse(&take(MANIFEST)?)?;
-        let weights = Arc::new(Weights::new(take(&weights_path(CPU_FP32))?));
-        Self::assemble(manifest, weights, take)
+        let mut variants = BTreeMap::new();
+        for &target in manifest.variants.keys() {
+            let weights = Arc::new(Weights::new(take(&target.weights_path())?));
+            variants.insert(target, Variant::assemble(&manifest, target, weights, &mut take)?);
+        }
+        Ok(Self { manifest, variants, folder: Folder::default() })
     }
 
-    /// The artifact in this folder, with a host copy of its weights.
+    /// The artifact in this folder in its form for processors, with a host copy of its weights.
     ///
     /// # Errors
     /// Names the file that cannot be read, or the field that cannot be trusted.
     pub fn read(folder: &Path) -> Result<Self, ArtifactError> {
-        Self::read_sharing(folder, &HostCache::default())
+        Self::read_sharing(folder, &[Target::Cpu], &HostCache::default())
     }
 
-    /// The artifact in this folder, with the copy of its weights that is in this cache, or will be.
+    /// The artifact in this folder in the first of these forms that it has, with the copy of its weights
+    /// that is in this cache, or will be.
     ///
     /// # Errors
-    /// Names the file that cannot be read, or the field that cannot be trusted.
-    pub fn read_sharing(folder: &Path, copies: &HostCache) -> Result<Self, ArtifactError> {
-        let read = |file: &str| {
+    /// If it has none of them; else names the file that cannot be read, or the field that cannot be trusted.
+    pub fn read_sharing(
+        folder: &Path,
+        wanted: &[Target],
+        copies: &HostCache,
+    ) -> Result<Self, ArtifactError> {
+        let mut read = |file: &str| {
             let path = folder.join(file);
             fs::read(&path).map_err(|source| ArtifactError::Io { path, source })
         };
         let manifest = Manifest::parse(&read(MANIFEST)?)?;
-        let entry = manifest.variant(CPU_FP32)?;
-        let path = folder.join(weights_path(CPU_FP32));
+        let target = manifest.first_of(wanted)?;
+        let entry = &manifest.variants[&target];
+        let path = folder.join(target.weights_path());
         let weights = copies.weights(&path, entry.weights_bytes, &entry.weights_sha256)?;
-        let folder = Folder(Some(folder.to_owned()));
-        Ok(Self { folder, ..Self::assemble(manifest, weights, read)? })
+        let variant = Variant::assemble(&manifest, target, weights, &mut read)?;
+        let (variants, folder) = ([(target, variant)].into(), Folder(Some(folder.to_owned())));
+        Ok(Self { manifest, variants, folder })
     }
 
     /// Its files; the same artifact always has the same bytes.
@@ -132,10 +142,12 @@ impl Artifact {
         let mut files = Files::new();
         let manifest = serde_json::to_vec_pretty(&self.manifest).expect("a manifest is plain data");
         files.insert(MANIFEST.to_owned(), manifest);
-        files.insert(weights_path(CPU_FP32), self.cpu.weights.bytes()?.into_owned());
-        for plan in &self.cpu.plans {
-            let bytes = serde_json::to_vec_pretty(plan.file()).expect("a plan is plain data");
-            files.insert(plan_path(CPU_FP32, plan.batch().get()), bytes);
+        for (target, variant) in &self.variants {
+            files.insert(target.weights_path(), variant.weights.bytes()?.into_owned());
+            for plan in &variant.plans {
+                let bytes = serde_json::to_vec_pretty(plan.file()).expect("a plan is plain data");
+                files.insert(target.plan_path(plan.batch().get()), bytes);
+            }
         }
         Ok(files)
     }
@@ -161,65 +173,72 @@ impl Artifact {
         &self.manifest
     }
 
-    /// The form for the `cpu` device.
+    /// The form for a target, if it was read.
+    pub fn variant(&self, target: Target) -> Option<&Variant> {
+        self.variants.get(&target)
+    }
+
+    /// The form for processors.
+    ///
+    /// # Panics
+    /// If it was read in another form.
     pub fn cpu(&self) -> &Variant {
-        &self.cpu
+        self.variant(Target::Cpu).expect("it was read in its form for processors")
+    }
+
+    /// All forms that were read.
+    pub fn variants(&self) -> impl Iterator<Item = (Target, &Variant)> {
+        self.variants.iter().map(|(&target, variant)| (target, variant))
     }
 
     /// Where it was read from; `None` if it came from memory.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.0.as_deref()
     }
+}
 
+impl Variant {
     /// SHA-256 of weights and plans, in hexadecimal: what runs takes the same time if that is the same.
     ///
     /// # Panics
     /// Never: plans are plain data.
     pub fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new_with_prefix(self.cpu.weights.hash());
-        for plan in &self.cpu.plans {
+        let mut hash = Sha256::new_with_prefix(self.weights.hash());
+        for plan in &self.plans {
             hash.update(serde_json::to_vec(plan.file()).expect("a plan is plain data"));
         }
         hexadecimal(&hash.finalize())
     }
 
     fn assemble(
-        manifest: Manifest,
+        manifest: &Manifest,
+        target: Target,
         weights: Arc<Weights>,
         mut file: impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
     ) -> Result<Self, ArtifactError> {
-        check_weights(&weights, manifest.variant(CPU_FP32)?)?;
+        check_weights(target, &weights, &manifest.variants[&target])?;
         let per_input = manifest.elements();
         let plans = manifest
             .batches
             .iter()
-            .map(|&batch| checked_plan(&mut file, batch, per_input, &weights).map(Arc::new))
+            .map(|&batch| checked_plan(&mut file, target, batch, per_input, &weights).map(Arc::new))
             .collect::<Result<_, _>>()?;
-        let cpu = Variant { weights, plans };
-        Ok(Self { manifest, cpu, folder: Folder::default() })
+        Ok(Self { weights, plans })
     }
-}
 
-impl Variant {
     /// The plan for a batch size, if there is one.
     pub fn plan(&self, batch: BatchSize) -> Option<&Arc<Plan>> {
         self.plans.iter().find(|plan| plan.batch() == batch)
     }
 }
 
-/// Where a variant's weights lie in an artifact.
-pub(crate) fn weights_path(variant: &str) -> String {
-    format!("variants/{variant}/weights.bin")
-}
-
-/// Where a variant's plan lies in an artifact.
-pub(crate) fn plan_path(variant: &str, batch: u16) -> String {
-    format!("variants/{variant}/plan.{batch}.json")
-}
-
-fn check_weights(weights: &Weights, entry: &VariantEntry) -> Result<(), ArtifactError> {
+fn check_weights(
+    target: Target,
+    weights: &Weights,
+    entry: &VariantEntry,
+) -> Result<(), ArtifactError> {
     let invalid =
-        |field, reason| Err(ArtifactError::invalid(&weights_path(CPU_FP32), field, reason));
+        |field, reason| Err(ArtifactError::invalid(&target.weights_path(), field, reason));
     if u64::try_from(weights.len()).ok() != Some(entry.weights_bytes) {
         let reason = format!("{}; the manifest says {}", weights.len(), entry.weights_bytes);
         return invalid("length", reason);
@@ -233,16 +252,17 @@ fn check_weights(weights: &Weights, entry: &VariantEntry) -> Result<(), Artifact
 
 fn checked_plan(
     file: &mut impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
+    target: Target,
     batch: u16,
     per_input: (usize, usize),
     weights: &Weights,
 ) -> Result<Plan, ArtifactError> {
-    let path = plan_path(CPU_FP32, batch);
+    let path = target.plan_path(batch);
     let stored: PlanFile = serde_json::from_slice(&file(&path)?)
         .map_err(|error| ArtifactError::invalid(&path, "content", error.to_string()))?;
     if stored.batch != batch {
         let reason = format!("{}; the file's name says {batch}", stored.batch);
         return Err(ArtifactError::invalid(&path, "batch", reason));
     }
-    Plan::check(&path, stored, per_input, weights.elements())
+    Plan::check(&path, stored, target, per_input, weights.len() / target.element().bytes())
 }

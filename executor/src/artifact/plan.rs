@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step::CheckedStep;
 use super::written::Written;
-use super::{Area, ArtifactError, Kernel};
+use super::{Area, ArtifactError, Kernel, Target};
 
 /// A plan as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,19 +85,21 @@ pub struct Sizes {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     batch: BatchSize,
+    target: Target,
     sizes: Sizes,
     steps: Vec<CheckedStep>,
     file: PlanFile,
 }
 
 impl Plan {
-    /// Checks a plan for a model with these elements per input and output and of weights.
+    /// Checks a plan of this target for a model with these elements per input and output and of weights.
     ///
     /// # Errors
     /// Names the step and the field that cannot be trusted.
     pub fn check(
         path: &str,
         file: PlanFile,
+        target: Target,
         per_input: (usize, usize),
         weights: usize,
     ) -> Result<Self, ArtifactError> {
@@ -108,13 +110,13 @@ impl Plan {
         let sizes = Sizes {
             input: batch.count() * per_input.0,
             output: batch.count() * per_input.1,
-            workspace: file.workspace_bytes / size_of::<f32>(),
+            workspace: file.workspace_bytes / target.element().bytes(),
             weights,
         };
         let mut steps = Vec::with_capacity(file.steps.len());
         let mut written = [Written::default(), Written::default()];
         for (index, step) in file.steps.iter().enumerate() {
-            let checked = CheckedStep::check(step, &sizes)
+            let checked = CheckedStep::check(step, &sizes, target)
                 .and_then(|checked| checked.follow(&mut written).map(|()| checked))
                 .map_err(|fault| {
                     let field = format!("steps[{index}] ({}).{}", step.node, fault.field);
@@ -127,7 +129,7 @@ impl Plan {
             let reason = "the steps must write the whole output";
             return Err(ArtifactError::invalid(path, "steps", reason));
         }
-        Ok(Self { batch, sizes, steps, file })
+        Ok(Self { batch, target, sizes, steps, file })
     }
 
     /// The batch size.
@@ -140,9 +142,14 @@ impl Plan {
         self.sizes
     }
 
+    /// For what it was made.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
     /// Bytes of workspace.
     pub fn workspace_bytes(&self) -> usize {
-        self.sizes.workspace * size_of::<f32>()
+        self.sizes.workspace * self.target.element().bytes()
     }
 
     /// What is done, in order.

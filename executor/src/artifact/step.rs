@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::kernel::READS;
 use super::written::Written;
-use super::{Area, Kernel, Lengths, Place, Sizes, Space, Step, TENSOR_ALIGNMENT};
+use super::{Area, Element, Kernel, Lengths, Place, Sizes, Space, Step, TENSOR_ALIGNMENT, Target};
 
 /// A step whose tensors are known to lie inside their memories.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,24 @@ pub struct Extent {
 }
 
 /// What is wrong with a step.
+/// The memory that a plan's tensors must lie in.
+struct Memory<'a> {
+    sizes: &'a Sizes,
+    element: Element,
+}
+
+impl Memory<'_> {
+    /// How many elements a space has, and what they are.
+    const fn of(&self, space: Space) -> (usize, Element) {
+        match space {
+            Space::Input => (self.sizes.input, Element::F32),
+            Space::Output => (self.sizes.output, Element::F32),
+            Space::Workspace => (self.sizes.workspace, self.element),
+            Space::Weights => (self.sizes.weights, self.element),
+        }
+    }
+}
+
 pub(super) struct Fault {
     pub(super) field: String,
     pub(super) reason: String,
@@ -44,20 +62,21 @@ impl Fault {
 }
 
 impl CheckedStep {
-    pub(super) fn check(step: &Step, sizes: &Sizes) -> Result<Self, Fault> {
-        let lengths = step.run.lengths().ok_or_else(|| {
+    pub(super) fn check(step: &Step, sizes: &Sizes, target: Target) -> Result<Self, Fault> {
+        let memory = Memory { sizes, element: target.element() };
+        let lengths = step.run.lengths(target).ok_or_else(|| {
             Fault::new("run", "shapes contradict each other, are zero or exceed any memory")
         })?;
-        let write = Extent::check("write", step.write, lengths.write, sizes)?;
+        let write = Extent::check("write", step.write, lengths.write, &memory)?;
         if !matches!(write.space, Space::Output | Space::Workspace) {
             return Err(Fault::new("write.space", "only output and workspace are written"));
         }
-        let reads = check_reads(step, &lengths, sizes)?;
+        let reads = check_reads(step, &lengths, &memory)?;
         let outside = |extent: &Extent| matches!(extent.space, Space::Input | Space::Output);
         if !step.run.moves() && (outside(&write) || reads.iter().any(outside)) {
             return Err(Fault::new("run", "only a kernel that moves data touches io memory"));
         }
-        let scratch = check_scratch(step, lengths.scratch, sizes)?;
+        let scratch = check_scratch(step, lengths.scratch, &memory)?;
         let checked = Self { kernel: step.run.clone(), reads, scratch, write };
         checked.check_overlap()?;
         Ok(checked)
@@ -95,7 +114,11 @@ impl CheckedStep {
     }
 }
 
-fn check_reads(step: &Step, lengths: &Lengths, sizes: &Sizes) -> Result<[Extent; READS], Fault> {
+fn check_reads(
+    step: &Step,
+    lengths: &Lengths,
+    memory: &Memory<'_>,
+) -> Result<[Extent; READS], Fault> {
     let wanted = lengths.reads.iter().flatten().count();
     if step.reads.len() != wanted {
         let reason = format!("{} tensors; this kernel reads {wanted}", step.reads.len());
@@ -107,19 +130,19 @@ fn check_reads(step: &Step, lengths: &Lengths, sizes: &Sizes) -> Result<[Extent;
         if place.space == Space::Output {
             return Err(Fault::new(format!("reads[{index}].space"), "the output is only written"));
         }
-        reads[index] = Extent::check(&format!("reads[{index}]"), *place, *area, sizes)?;
+        reads[index] = Extent::check(&format!("reads[{index}]"), *place, *area, memory)?;
     }
     Ok(reads)
 }
 
-fn check_scratch(step: &Step, len: usize, sizes: &Sizes) -> Result<Range<usize>, Fault> {
+fn check_scratch(step: &Step, len: usize, memory: &Memory<'_>) -> Result<Range<usize>, Fault> {
     match (step.scratch, len) {
         (None, 0) => Ok(0..0),
         (None, _) => Err(Fault::new("scratch", "missing; this kernel needs one")),
         (Some(offset), len) => {
             let place = Place { space: Space::Workspace, offset };
             let area = Area { rows: 1, width: len, pitch: len };
-            Extent::check("scratch", place, area, sizes).map(|extent| extent.range)
+            Extent::check("scratch", place, area, memory).map(|extent| extent.range)
         }
     }
 }
@@ -128,20 +151,15 @@ impl Extent {
     const NONE: Self =
         Self { space: Space::Weights, range: 0..0, area: Area { rows: 0, width: 0, pitch: 0 } };
 
-    fn check(field: &str, place: Place, area: Area, sizes: &Sizes) -> Result<Self, Fault> {
+    fn check(field: &str, place: Place, area: Area, memory: &Memory<'_>) -> Result<Self, Fault> {
+        let (size, element) = memory.of(place.space);
         // A slice of the channels of an image begins where those before it end.
-        let alignment = if area.width == area.pitch { TENSOR_ALIGNMENT } else { size_of::<f32>() };
+        let alignment = if area.width == area.pitch { TENSOR_ALIGNMENT } else { element.bytes() };
         if !place.offset.is_multiple_of(alignment) {
             let reason = format!("{} is not a multiple of {alignment}", place.offset);
             return Err(Fault::new(format!("{field}.offset"), reason));
         }
-        let begin = place.offset / size_of::<f32>();
-        let size = match place.space {
-            Space::Input => sizes.input,
-            Space::Output => sizes.output,
-            Space::Workspace => sizes.workspace,
-            Space::Weights => sizes.weights,
-        };
+        let begin = place.offset / element.bytes();
         let len = area.span();
         match begin.checked_add(len) {
             Some(end) if end <= size => Ok(Self { space: place.space, range: begin..end, area }),

@@ -28,7 +28,7 @@ enum Source {
 }
 
 impl Weights {
-    /// Takes the bytes over: little-endian f32 elements.
+    /// Takes the bytes over: little-endian elements.
     pub fn new(bytes: Vec<u8>) -> Self {
         let (len, hash) = (bytes.len(), hexadecimal(&Sha256::digest(&bytes)));
         Self { source: Source::Host(bytes), len, hash }
@@ -75,6 +75,14 @@ impl Weights {
         }
     }
 
+    /// The bytes of weights that lie in memory; none of those in a file.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        match self.source {
+            Source::Host(bytes) => bytes,
+            Source::File(_) => Vec::new(),
+        }
+    }
+
     /// Whether they lie in host memory, so that a LOAD is a copy.
     pub const fn is_in_memory(&self) -> bool {
         matches!(self.source, Source::Host(_))
@@ -89,11 +97,6 @@ impl Weights {
     /// SHA-256 of the bytes, in hexadecimal.
     pub fn hash(&self) -> &str {
         &self.hash
-    }
-
-    /// Whole f32 elements.
-    pub const fn elements(&self) -> usize {
-        self.len / size_of::<f32>()
     }
 
     /// Pages that they occupy in a weights cache.

@@ -65,18 +65,17 @@ use clockwork_wire::{BatchSize, PAGE_BYTES};
 pub use error::CompileError;
 
 use crate::artifact::{
-    Artifact, CPU_FP32, FORMAT, Files, MANIFEST, Manifest, Tensor, VariantEntry, Weights,
-    plan_path, weights_path,
+    Artifact, FORMAT, Files, MANIFEST, Manifest, Target, Tensor, VariantEntry, Weights,
 };
 use graph::{Graph, Port};
 use weights::Packed;
 
-/// Compiles an ONNX model for these batch sizes, which must rise from 1.
+/// Compiles an ONNX model for processors and these batch sizes, which must rise from 1.
 ///
 /// # Errors
 /// Names the node and what of it is not supported.
 pub fn compile(onnx: &[u8], batches: &[BatchSize]) -> Result<Artifact, CompileError> {
-    compile_watched(onnx, batches, |_| ())
+    compile_watched(onnx, batches, &[Target::Cpu], |_| ())
 }
 
 /// How far a compilation has come.
@@ -96,6 +95,8 @@ pub enum Progress {
     },
     /// A batch size has its plan.
     Planned {
+        /// For what.
+        target: Target,
         /// The batch size.
         batch: u16,
         /// Steps of the plan.
@@ -105,13 +106,17 @@ pub enum Progress {
     },
 }
 
-/// Compiles as [`compile`] does, and says after each stage how far it has come.
+/// Compiles as [`compile`] does, for these targets, and says after each stage how far it has come.
 ///
 /// # Errors
 /// Names the node and what of it is not supported.
+///
+/// # Panics
+/// Never: lengths fit 64 bits.
 pub fn compile_watched(
     onnx: &[u8],
     batches: &[BatchSize],
+    targets: &[Target],
     mut watch: impl FnMut(Progress),
 ) -> Result<Artifact, CompileError> {
     let sizes: Vec<u16> = batches.iter().map(|batch| batch.get()).collect();
@@ -122,22 +127,31 @@ pub fn compile_watched(
     watch(Progress::Read { nodes: graph.nodes.len(), weights: graph.weights() });
     fuse::fuse(&mut graph);
     watch(Progress::Fused { nodes: graph.nodes.len() });
-    let mut packed = Packed::default();
     let mut files = Files::new();
-    for &size in &sizes {
-        let plan = lower::lower(&graph, &mut packed, size)?;
-        let (steps, workspace) = (plan.steps.len(), plan.workspace_bytes);
-        watch(Progress::Planned { batch: size, steps, workspace });
-        files.insert(plan_path(CPU_FP32, size), to_json(&plan));
+    let mut manifest = manifest(&graph, sizes)?;
+    for &target in targets {
+        let mut packed = Packed::new(target.element());
+        for &batch in &manifest.batches {
+            let plan = lower::lower(&graph, &mut packed, target, batch)?;
+            let (steps, workspace) = (plan.steps.len(), plan.workspace_bytes);
+            watch(Progress::Planned { target, batch, steps, workspace });
+            files.insert(target.plan_path(batch), to_json(&plan));
+        }
+        let weights = Weights::new(packed.bytes);
+        let entry = VariantEntry {
+            weights_bytes: u64::try_from(weights.len()).expect("a length fits 64 bits"),
+            weights_sha256: weights.hash().to_owned(),
+        };
+        manifest.variants.insert(target, entry);
+        files.insert(target.weights_path(), weights.into_bytes());
     }
-    let manifest = manifest(&graph, sizes, &packed.bytes)?;
     files.insert(MANIFEST.to_owned(), to_json(&manifest));
-    files.insert(weights_path(CPU_FP32), packed.bytes);
     Artifact::from_files(files)
         .map_err(|error| CompileError::Model { model: graph.name, reason: error.to_string() })
 }
 
-fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest, CompileError> {
+/// What can be said before there are weights.
+fn manifest(graph: &Graph, batches: Vec<u16>) -> Result<Manifest, CompileError> {
     let tensor = |name: &str, shape: &[usize]| {
         Tensor::new(name, shape).filter(|tensor| tensor.bytes > 0).ok_or_else(|| {
             let reason = format!("{name} of shape {shape:?}; supported: 4 B to 4 GiB");
@@ -147,11 +161,6 @@ fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest
     let tensors = |ports: &[Port]| -> Result<Vec<Tensor>, CompileError> {
         ports.iter().map(|port| tensor(&port.name, &graph.values[port.value].dims)).collect()
     };
-    let weights = Weights::new(weights.to_vec());
-    let entry = VariantEntry {
-        weights_bytes: u64::try_from(weights.len()).expect("a length fits 64 bits"),
-        weights_sha256: weights.hash().to_owned(),
-    };
     Ok(Manifest {
         format: FORMAT,
         name: graph.name.clone(),
@@ -159,7 +168,7 @@ fn manifest(graph: &Graph, batches: Vec<u16>, weights: &[u8]) -> Result<Manifest
         outputs: tensors(&graph.outputs)?,
         page_bytes: PAGE_BYTES,
         batches,
-        variants: BTreeMap::from([(CPU_FP32.to_owned(), entry)]),
+        variants: BTreeMap::new(),
     })
 }
 

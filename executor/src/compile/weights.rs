@@ -3,21 +3,35 @@
 
 use std::collections::BTreeMap;
 
+use half::f16;
+
 use super::graph::{Convolution, Linear};
-use crate::artifact::{BLOCK, Place, Space, TENSOR_ALIGNMENT, panels};
+use crate::artifact::{BLOCK, Element, Place, Space, TENSOR_ALIGNMENT, panels};
 
 /// The weights for a target, gathered while its plans are made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Packed {
     /// All weights, little-endian.
     pub(super) bytes: Vec<u8>,
+    element: Element,
     places: BTreeMap<Key, Place>,
+    overflow: Option<Key>,
 }
 
 /// Which tensor it is: of which node, and what of it. Plans of different batch sizes share it.
 pub(super) type Key = (usize, &'static str);
 
 impl Packed {
+    /// None yet, to be stored as such elements.
+    pub(super) fn new(element: Element) -> Self {
+        Self { bytes: Vec::new(), element, places: BTreeMap::new(), overflow: None }
+    }
+
+    /// A tensor with a weight that its elements cannot hold.
+    pub(super) fn overflow(&self) -> Option<Key> {
+        self.overflow
+    }
+
     /// Where a tensor lies; it is made and appended when it is asked for the first time.
     pub(super) fn place(&mut self, key: Key, make: impl FnOnce() -> Vec<f32>) -> Place {
         if let Some(&place) = self.places.get(&key) {
@@ -25,7 +39,17 @@ impl Packed {
         }
         self.bytes.resize(self.bytes.len().next_multiple_of(TENSOR_ALIGNMENT), 0);
         let place = Place { space: Space::Weights, offset: self.bytes.len() };
-        self.bytes.extend(make().iter().flat_map(|element| element.to_le_bytes()));
+        let values = make();
+        match self.element {
+            Element::F32 => self.bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+            Element::F16 => {
+                let halves = values.iter().map(|&value| f16::from_f32(value));
+                if halves.clone().any(|half| !half.is_finite()) {
+                    self.overflow = Some(key);
+                }
+                self.bytes.extend(halves.flat_map(f16::to_le_bytes));
+            }
+        }
         self.places.insert(key, place);
         place
     }
@@ -127,6 +151,34 @@ pub(super) fn matrix(linear: &Linear, channels: Option<usize>) -> Vec<f32> {
         linear.weights[row * columns + column]
     });
     packed
+}
+
+/// The filters of a convolution for a GPU: `filters x taps x channels`, filled up with zeros to so many
+/// filters of so many channels.
+pub(super) fn rows(convolution: &Convolution, filters: usize, depth: usize) -> Vec<f32> {
+    let channels = convolution.channels_per_group;
+    let taps = convolution.frame.kernel.iter().product::<usize>();
+    let mut packed = vec![0.0; filters * taps * depth];
+    for (index, &weight) in convolution.weights.iter().enumerate() {
+        let (filter, within) = (index / (channels * taps), index % (channels * taps));
+        let (channel, tap) = (within / taps, within % taps);
+        packed[(filter * taps + tap) * depth + channel] = weight;
+    }
+    packed
+}
+
+/// The weights of a fully connected layer for a GPU: `columns x inner`. If its input is an image of so
+/// many channels, which a Flatten made a row, they are brought into the order of the image.
+pub(super) fn columns(linear: &Linear, channels: Option<usize>) -> Vec<f32> {
+    let columns = linear.bias.len();
+    let channels = channels.unwrap_or(1);
+    let pixels = linear.inner / channels;
+    let row = |row: usize| row % channels * pixels + row / channels;
+    let weight = |index: usize| {
+        let (column, inner) = (index / linear.inner, index % linear.inner);
+        linear.weights[row(inner) * columns + column]
+    };
+    (0..columns * linear.inner).map(weight).collect()
 }
 
 /// Appends the panels of a matrix.

@@ -47,7 +47,7 @@ impl Shelf {
         let place = if artifact.cpu().weights.is_in_memory() { "memory" } else { "file" };
         // A build without optimization runs the same kernels, many times slower.
         let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-        let (version, model) = (env!("CARGO_PKG_VERSION"), artifact.fingerprint());
+        let (version, model) = (env!("CARGO_PKG_VERSION"), artifact.cpu().fingerprint());
         let holds_for = format!("{model}, weights in {place}, {kernels} of {version} ({build})");
         Some(Self { path: folder.join("device").join(class).join("durations.json"), holds_for })
     }

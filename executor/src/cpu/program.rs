@@ -7,7 +7,7 @@ use clockwork_wire::BatchSize;
 use super::isa::Kernels;
 use super::run::{Memory, run};
 use crate::ModelSource;
-use crate::artifact::{Artifact, Plan, Sizes, Weights};
+use crate::artifact::{Artifact, Plan, Sizes, Target, Weights};
 use crate::library::LibraryModel;
 
 /// A model that the processor can run.
@@ -25,10 +25,12 @@ pub(super) enum Program {
 }
 
 impl Model {
-    /// The model in a source; `None` if it is only a profile.
+    /// The model in a source; `None` if it is only a profile, or compiled for something else.
     pub(super) fn of(source: &ModelSource) -> Option<Self> {
         match source {
-            ModelSource::Artifact(artifact) => Some(Self::Artifact(Arc::clone(artifact))),
+            ModelSource::Artifact(artifact) => {
+                artifact.variant(Target::Cpu).map(|_| Self::Artifact(Arc::clone(artifact)))
+            }
             ModelSource::Library(library) => Some(Self::Library(Arc::clone(library))),
             ModelSource::Profile(_) => None,
         }

@@ -114,7 +114,7 @@ impl LibraryModel {
             input: elements(self.input_bytes) * batch.count(),
             output: elements(self.output_bytes) * batch.count(),
             workspace: workspace.div_ceil(size_of::<f32>()),
-            weights: self.weights.elements(),
+            weights: self.weights.len() / size_of::<f32>(),
         })
     }
 

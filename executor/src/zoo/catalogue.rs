@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use super::original;
 use crate::ModelSource;
-use crate::artifact::{Artifact, HostCache, MANIFEST};
+use crate::artifact::{Artifact, HostCache, MANIFEST, Target};
 #[cfg(feature = "compile")]
 use crate::compile::digits;
 use crate::library::{LibraryModel, OBJECT};
@@ -143,7 +143,8 @@ pub fn model_name(asked: &str) -> Result<&str, String> {
 /// The model in a folder, if there is one.
 fn open(folder: &Path, name: &str, copies: &HostCache) -> Option<Result<ModelSource, String>> {
     if folder.join(MANIFEST).is_file() {
-        let artifact = Artifact::read_sharing(folder, copies).map_err(|error| error.to_string());
+        let artifact = Artifact::read_sharing(folder, &[Target::Cpu], copies)
+            .map_err(|error| error.to_string());
         return Some(artifact.map(|artifact| ModelSource::Artifact(Arc::new(artifact))));
     }
     let prefix = folder.join(ORIGINAL_PREFIX);

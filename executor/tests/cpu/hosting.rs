@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use clockwork_executor::ModelSource;
-use clockwork_executor::artifact::{Artifact, HostCache};
+use clockwork_executor::artifact::{Artifact, HostCache, Target};
 use clockwork_executor::compile::digits;
 use clockwork_executor::zoo::Catalogue;
 use clockwork_wire::{ModelId, Status};
@@ -33,7 +33,10 @@ fn artifact(catalogue: &Catalogue, name: &str) -> Arc<Artifact> {
 fn equal_weights_are_kept_once_and_only_for_as_long_as_somebody_has_them() {
     let folder = folder();
     let copies = HostCache::default();
-    let read = |name| Artifact::read_sharing(&folder.path().join(name), &copies).expect("readable");
+    let read = |name| {
+        let folder = folder.path().join(name);
+        Artifact::read_sharing(&folder, &[Target::Cpu], &copies).expect("readable")
+    };
     let (one, two, again) = (read("one"), read("two"), read("one"));
     assert!(Arc::ptr_eq(&one.cpu().weights, &two.cpu().weights));
     assert!(Arc::ptr_eq(&one.cpu().weights, &again.cpu().weights));

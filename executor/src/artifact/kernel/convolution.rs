@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::area::{Area, Lengths, product};
 use super::matrix::BLOCK;
-use super::{Activation, Sliding};
+use super::{Activation, Sliding, Target};
 
 /// Convolution of images.
 ///
-/// The weights of each group are *panels* of output channels (see [`panels`](super::panels)), each
-/// `[tap row][tap column][channel][width]`; the biases of each group are padded to a multiple of
-/// [`BLOCK`].
+/// On a processor the weights of each group are *panels* of output channels (see
+/// [`panels`](super::panels)), each `[tap row][tap column][channel][width]`, and the biases of each
+/// group are padded to a multiple of [`BLOCK`]. On a GPU weights are `[output channel][tap row]
+/// [tap column][channel of the group]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Convolution {
@@ -83,11 +84,11 @@ impl Convolution {
 
     /// Products that are summed up, those with padding included.
     pub(super) fn products(&self) -> usize {
-        let outputs = self.lengths().map_or(0, |lengths| lengths.write.rows);
+        let outputs = self.lengths(Target::Cpu).map_or(0, |lengths| lengths.write.rows);
         outputs.saturating_mul(self.channels_out).saturating_mul(self.depth())
     }
 
-    pub(super) fn lengths(&self) -> Option<Lengths> {
+    pub(super) fn lengths(&self, target: Target) -> Option<Lengths> {
         let divides = |channels: usize| channels.checked_rem(self.groups) == Some(0);
         if !divides(self.channels_in) || !divides(self.channels_out) {
             return None;
@@ -98,8 +99,13 @@ impl Convolution {
         let inputs = product(&[self.images, high, wide])?;
         let channels = self.channels_in / self.groups;
         let depth = product(&[channels, self.window.kernel[0], self.window.kernel[1]])?;
-        let filters = (self.channels_out / self.groups).checked_next_multiple_of(BLOCK)?;
-        let columns = product(&[self.groups, filters])?;
+        let columns = match target {
+            Target::Cpu => {
+                let filters = (self.channels_out / self.groups).checked_next_multiple_of(BLOCK)?;
+                product(&[self.groups, filters])?
+            }
+            Target::Cuda(_) => self.channels_out,
+        };
         let mut lengths = Lengths::of(
             [
                 Area::new(inputs, self.channels_in, self.pitch_in)?,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Activation;
 use super::area::{Area, Lengths, product};
+use super::{Activation, Target};
 
 /// Columns of weights come in blocks of this many, the last filled up with zeros, so that whole
 /// vector registers can be read.
@@ -23,8 +23,9 @@ pub fn panels(columns: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
     (0..count).map(move |index| (blocks / count + usize::from(index < blocks % count)) * BLOCK)
 }
 
-/// A fully connected layer: `rows x inner` times `inner x columns`, one bias per column. Weights lie
-/// in panels (see [`panels`]), each `[inner][width]`; biases are padded to a multiple of [`BLOCK`].
+/// A fully connected layer: `rows x inner` times `inner x columns`, one bias per column. On a
+/// processor weights lie in panels (see [`panels`]), each `[inner][width]`, and biases are padded to a
+/// multiple of [`BLOCK`]. On a GPU weights are `[column][inner]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
@@ -44,9 +45,12 @@ impl Linear {
         self.rows.saturating_mul(self.inner).saturating_mul(self.columns)
     }
 
-    pub(super) fn lengths(&self) -> Option<Lengths> {
+    pub(super) fn lengths(&self, target: Target) -> Option<Lengths> {
         self.activation.valid()?;
-        let columns = self.columns.checked_next_multiple_of(BLOCK)?;
+        let columns = match target {
+            Target::Cpu => self.columns.checked_next_multiple_of(BLOCK)?,
+            Target::Cuda(_) => self.columns,
+        };
         Some(Lengths::of(
             [
                 Area::dense(&[self.rows, self.inner])?,

@@ -22,6 +22,8 @@ mod winograd;
 
 use serde::{Deserialize, Serialize};
 
+use super::Target;
+
 pub use activation::Activation;
 pub use area::{Area, Lengths, READS};
 pub use batched::{Matmul, Walk};
@@ -88,15 +90,15 @@ pub enum Kernel {
 }
 
 impl Kernel {
-    /// Which elements it reads and writes; `None` if its shapes contradict each other or are beyond
+    /// Which elements it reads and writes on this target; `None` if its shapes contradict each other or are beyond
     /// any memory.
-    pub fn lengths(&self) -> Option<Lengths> {
-        match self {
-            Self::Convolution(convolution) => convolution.lengths(),
-            Self::Winograd(winograd) => winograd.lengths(),
+    pub fn lengths(&self, target: Target) -> Option<Lengths> {
+        let lengths = match self {
+            Self::Convolution(convolution) => convolution.lengths(target),
+            Self::Winograd(winograd) => winograd.lengths().filter(|_| target == Target::Cpu),
             Self::Depthwise(depthwise) => depthwise.lengths(),
             Self::Pool(pool) => pool.lengths(),
-            Self::Linear(linear) => linear.lengths(),
+            Self::Linear(linear) => linear.lengths(target),
             Self::Add(pair) => pair.lengths(),
             Self::Map(map) => map.lengths(),
             Self::Softmax(rows) => rows.lengths(),
@@ -114,7 +116,11 @@ impl Kernel {
             Self::Matmul(shape) => shape.lengths(),
             Self::ToPixels(transfer) => transfer.to_pixels(),
             Self::ToPlanes(transfer) => transfer.to_planes(),
-        }
+        };
+        lengths.map(|lengths| match target {
+            Target::Cpu => lengths,
+            Target::Cuda(_) => Lengths { scratch: 0, ..lengths },
+        })
     }
 
     /// Multiplications and additions of its definition, however it is computed; those of anything but

@@ -19,6 +19,15 @@ pub struct Transfer {
     pub stride: usize,
     /// Elements from one pixel to the next.
     pub pitch: usize,
+    /// Channels of zeros that are written behind those of each pixel, for kernels that read channels
+    /// in groups of several; only towards pixels.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub zeros: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Transfer {
@@ -28,7 +37,7 @@ impl Transfer {
         let pixels = product(&[self.images, self.pixels])?;
         Some([
             Area::new(self.images, planes, self.stride)?,
-            Area::new(pixels, self.channels, self.pitch)?,
+            Area::new(pixels, self.channels.checked_add(self.zeros)?, self.pitch)?,
         ])
     }
 
@@ -38,7 +47,7 @@ impl Transfer {
     }
 
     pub(super) fn to_planes(&self) -> Option<Lengths> {
-        let [planes, pixels] = self.areas()?;
+        let [planes, pixels] = self.areas().filter(|_| self.zeros == 0)?;
         Some(Lengths::of([pixels], planes))
     }
 }

@@ -2,6 +2,7 @@
 
 mod convolution;
 mod elementwise;
+mod gpu;
 mod hostile;
 mod image;
 mod model;

@@ -66,7 +66,8 @@ impl Lowering<'_> {
     /// A value's elements lie here already, channels last and without gaps.
     pub(super) fn rest_image(&mut self, value: Value, tensor: Tensor) -> Result<(), String> {
         let [images, channels, high, wide] = self.dimensions(value)?;
-        let image = Image { tensor, images, channels, pixels: high * wide, pitch: channels };
+        let (pixels, pitch) = (high * wide, channels);
+        let image = Image { tensor, images, channels, pixels, pitch, filled: channels };
         self.values[value].image = Some(image);
         Ok(())
     }
@@ -75,7 +76,7 @@ impl Lowering<'_> {
     pub(super) fn rest_channels(&mut self, value: Value, image: Image, begin: usize, len: usize) {
         let Tensor { buffer, offset } = image.tensor;
         let tensor = Tensor { buffer, offset: offset + begin };
-        self.values[value].image = Some(Image { tensor, channels: len, ..image });
+        self.values[value].image = Some(Image { tensor, channels: len, filled: len, ..image });
     }
 
     /// Copies the same elements into every request's part, `stride` elements apart.

@@ -18,6 +18,9 @@ impl Lowering<'_> {
         if filters.channels_per_group == 1 && filters.bias.len() == filters.groups {
             return self.depthwise(index, node, filters, window);
         }
+        if self.on_gpu() {
+            return self.gpu_convolution(index, node, filters, window);
+        }
         if let Some(tile) = winograd_tile(filters, &window) {
             return self.winograd(index, node, filters, &window, tile);
         }

@@ -3,13 +3,14 @@
 use super::super::graph::{Graph, Node, Value};
 use super::super::weights::{Key, Packed};
 use super::place::{Draft, Operand};
-use crate::artifact::{Activation, Kernel, Map, Place, Space, Transfer};
+use crate::artifact::{Activation, Kernel, Map, Place, Space, Target, Transfer};
 
 /// A plan under construction.
 pub(super) struct Lowering<'a> {
     pub(super) graph: &'a Graph,
     /// The shape of every value, in the model's order of dimensions.
     shapes: Vec<Vec<usize>>,
+    pub(super) target: Target,
     pub(super) batch: usize,
     weights: &'a mut Packed,
     pub(super) values: Vec<Held>,
@@ -46,6 +47,9 @@ pub(super) struct Image {
     pub(super) pixels: usize,
     /// Elements from one pixel to the next.
     pub(super) pitch: usize,
+    /// Channels that may be read: its own, and those behind them that hold finite numbers, which count
+    /// for nothing where weights are zero.
+    pub(super) filled: usize,
 }
 
 /// A tensor in io memory.
@@ -58,11 +62,16 @@ struct Outside {
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(graph: &'a Graph, batch: usize, weights: &'a mut Packed) -> Self {
+    pub(super) fn new(
+        graph: &'a Graph,
+        target: Target,
+        batch: usize,
+        weights: &'a mut Packed,
+    ) -> Self {
         let shapes: Vec<_> = graph.values.iter().map(|info| info.shape(batch)).collect();
         let values = vec![Held::default(); shapes.len()];
         let (buffers, entering, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { graph, shapes, batch, weights, values, buffers, entering, steps }
+        Self { graph, shapes, target, batch, weights, values, buffers, entering, steps }
     }
 
     /// A value's shape, in the model's order of dimensions.
@@ -155,17 +164,16 @@ impl<'a> Lowering<'a> {
                 return Ok(image);
             }
         }
-        let tensor = self.buffer(self.len(value));
-        let image = self.described(value, tensor, channels)?;
+        let image = self.wide_image(value, self.pitch(channels))?;
         self.values[value].image = Some(image);
-        let write = Operand::Tensor(tensor);
+        let write = Operand::Tensor(image.tensor);
         if let Some(plain) = self.values[value].plain {
-            let kernel = Kernel::ToPixels(image.transfer(image.channels * image.pixels));
+            let kernel = Kernel::ToPixels(image.transfer_in(image.channels * image.pixels));
             let reads = vec![Operand::Tensor(plain)];
             self.steps.push(Draft { node: "to pixels".to_owned(), kernel, reads, write });
         } else {
             let outside = held.outside.expect("nodes come in the order of their needs");
-            let kernel = Kernel::ToPixels(image.transfer(outside.stride));
+            let kernel = Kernel::ToPixels(image.transfer_in(outside.stride));
             let reads = vec![outside.operand()];
             self.entering.push(Draft { node: "input".to_owned(), kernel, reads, write });
         }
@@ -193,10 +201,19 @@ impl<'a> Lowering<'a> {
     /// A place for a value channels last; in words why it is no image.
     pub(super) fn new_image(&mut self, value: Value) -> Result<Image, String> {
         let [_, channels, ..] = self.dimensions(value)?;
-        let tensor = self.buffer(self.len(value));
-        let image = self.described(value, tensor, channels)?;
-        self.values[value].image = Some(image);
+        self.new_image_of(value, channels)
+    }
+
+    /// The same with room for more channels than it has, all of which will be written.
+    pub(super) fn new_image_of(&mut self, value: Value, pitch: usize) -> Result<Image, String> {
+        let image = self.wide_image(value, pitch)?;
+        self.hold_image(value, image);
         Ok(image)
+    }
+
+    /// Says where a value lies channels last.
+    pub(super) fn hold_image(&mut self, value: Value, image: Image) {
+        self.values[value].image = Some(image);
     }
 
     /// Lets a value that is another with its dimensions renamed lie where that one lies.
@@ -217,10 +234,23 @@ impl<'a> Lowering<'a> {
         reads: Vec<Operand>,
         write: Tensor,
     ) -> Result<(), String> {
-        kernel.lengths().ok_or("its tensors exceed any memory")?;
+        kernel.lengths(self.target).ok_or("its tensors exceed any memory")?;
         let (node, write) = (node.name.clone(), Operand::Tensor(write));
         self.steps.push(Draft { node, kernel, reads, write });
         Ok(())
+    }
+
+    /// Adds a step that brings a tensor into another form.
+    pub(super) fn aside(&mut self, what: &str, kernel: Kernel, from: Tensor, to: Tensor) {
+        let reads = vec![Operand::Tensor(from)];
+        let (node, write) = (what.to_owned(), Operand::Tensor(to));
+        self.steps.push(Draft { node, kernel, reads, write });
+    }
+
+    /// A node one of whose weights the target's elements cannot hold.
+    pub(super) fn overflow(&self) -> Option<&str> {
+        let (index, _) = self.weights.overflow()?;
+        self.graph.nodes.get(index).map(|node| node.name.as_str())
     }
 
     /// Batch, channels, height and width of a value; in words why it is no image.
@@ -231,7 +261,13 @@ impl<'a> Lowering<'a> {
 
     fn described(&self, value: Value, tensor: Tensor, pitch: usize) -> Result<Image, String> {
         let [images, channels, high, wide] = self.dimensions(value)?;
-        Ok(Image { tensor, images, channels, pixels: high * wide, pitch })
+        Ok(Image { tensor, images, channels, pixels: high * wide, pitch, filled: pitch })
+    }
+
+    fn wide_image(&mut self, value: Value, pitch: usize) -> Result<Image, String> {
+        let [images, _, high, wide] = self.dimensions(value)?;
+        let tensor = self.buffer(images * high * wide * pitch);
+        self.described(value, tensor, pitch)
     }
 
     pub(super) fn buffer(&mut self, elements: usize) -> Tensor {
@@ -254,7 +290,12 @@ impl Image {
     /// Between it and planes, which begin `stride` elements apart.
     fn transfer(&self, stride: usize) -> Transfer {
         let Self { images, channels, pixels, pitch, .. } = *self;
-        Transfer { images, channels, pixels, stride, pitch }
+        Transfer { images, channels, pixels, stride, pitch, zeros: 0 }
+    }
+
+    /// From planes that begin `stride` elements apart, with zeros behind its channels.
+    fn transfer_in(&self, stride: usize) -> Transfer {
+        Transfer { zeros: self.filled - self.channels, ..self.transfer(stride) }
     }
 }
 
@@ -264,7 +305,7 @@ impl Outside {
     }
 }
 
-/// Elements as bytes.
-pub(super) const fn bytes(elements: usize) -> usize {
+/// Elements of io memory as bytes.
+const fn bytes(elements: usize) -> usize {
     elements * size_of::<f32>()
 }

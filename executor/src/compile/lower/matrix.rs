@@ -24,6 +24,9 @@ impl Lowering<'_> {
             Some(image) => (image.tensor, Some(image.channels), "rows of an image"),
             None => (self.plain(value), None, "rows"),
         };
+        if self.on_gpu() {
+            return self.gpu_linear(index, node, layer, (rows, input, channels));
+        }
         let output = self.new_plain(node.output);
         let columns = layer.bias.len();
         let kernel = Kernel::Linear(Linear {

@@ -25,6 +25,7 @@
 //! A new operation is a function like those of `image`, `matrix` and `pointwise`, called from
 //! [`Lowering::node`].
 
+mod gpu;
 mod held;
 mod image;
 mod join;
@@ -39,16 +40,17 @@ mod workspace;
 use super::CompileError;
 use super::graph::{Graph, Node, Op, Port};
 use super::weights::Packed;
-use crate::artifact::PlanFile;
+use crate::artifact::{PlanFile, Target};
 use layout::Lowering;
 
-/// The plan of a graph for one batch size. The weights that it needs are added to `weights`.
+/// The plan of a graph for one target and batch size. The weights that it needs are added to `weights`.
 pub(super) fn lower(
     graph: &Graph,
     weights: &mut Packed,
+    target: Target,
     size: u16,
 ) -> Result<PlanFile, CompileError> {
-    let mut lowering = Lowering::new(graph, usize::from(size), weights);
+    let mut lowering = Lowering::new(graph, target, usize::from(size), weights);
     let elements = |port: &Port| graph.values[port.value].dims.iter().product::<usize>();
     let request = graph.inputs.iter().map(elements).sum();
     let answer = graph.outputs.iter().map(elements).sum();
@@ -64,6 +66,11 @@ pub(super) fn lower(
     for port in &graph.outputs {
         lowering.leave(port.value, offset, answer);
         offset += elements(port);
+    }
+    if let Some(node) = lowering.overflow() {
+        let reason =
+            format!("a weight of {node} is beyond 65504, the largest f16; use fp32 or tf32");
+        return Err(CompileError::Model { model: graph.name.clone(), reason });
     }
     Ok(lowering.finish(size))
 }

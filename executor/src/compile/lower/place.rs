@@ -1,6 +1,6 @@
 //! Gives every buffer its place: those that are never needed at the same time share bytes.
 
-use super::layout::{Lowering, Tensor, bytes};
+use super::layout::{Lowering, Tensor};
 use super::workspace::{Request, Workspace};
 use crate::artifact::{Kernel, Place, PlanFile, Space, Step};
 
@@ -32,7 +32,8 @@ impl Lowering<'_> {
     pub(super) fn finish(self, batch: u16) -> PlanFile {
         let mut drafts = self.entering;
         drafts.extend(self.steps);
-        let mut workspace = Workspace::default();
+        let element = self.target.element().bytes();
+        let mut workspace = Workspace::new(element);
         let mut lives = vec![None; self.buffers.len()];
         for (index, draft) in drafts.iter().enumerate() {
             for buffer in draft.buffers() {
@@ -43,7 +44,7 @@ impl Lowering<'_> {
         let mut offsets = vec![0; self.buffers.len()];
         let mut scratches = Vec::with_capacity(drafts.len());
         for (index, draft) in drafts.iter().enumerate() {
-            let scratch = draft.kernel.lengths().map_or(0, |lengths| lengths.scratch);
+            let scratch = draft.kernel.lengths(self.target).map_or(0, |lengths| lengths.scratch);
             let request = Request { elements: scratch, first: index, last: index };
             scratches.push((scratch > 0).then(|| workspace.allocate(request)));
             for buffer in draft.buffers() {
@@ -57,7 +58,7 @@ impl Lowering<'_> {
         let place = |operand: Operand| match operand {
             Operand::Fixed(place) => place,
             Operand::Tensor(Tensor { buffer, offset }) => {
-                Place { space: Space::Workspace, offset: offsets[buffer] + bytes(offset) }
+                Place { space: Space::Workspace, offset: offsets[buffer] + offset * element }
             }
         };
         let steps = drafts.into_iter().zip(scratches).map(|(draft, scratch)| Step {

@@ -4,8 +4,10 @@
 use crate::artifact::TENSOR_ALIGNMENT;
 
 /// The workspace of one plan while it is laid out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Workspace {
+    /// Bytes of an element.
+    element: usize,
     /// What is laid out so far, by offset.
     areas: Vec<Area>,
 }
@@ -26,9 +28,14 @@ struct Area {
 }
 
 impl Workspace {
+    /// An empty one for elements of so many bytes.
+    pub(super) fn new(element: usize) -> Self {
+        Self { element, areas: Vec::new() }
+    }
+
     /// The lowest offset in bytes at which the tensor meets no other that is alive with it.
     pub(super) fn allocate(&mut self, request: Request) -> usize {
-        let bytes = (request.elements * size_of::<f32>()).next_multiple_of(TENSOR_ALIGNMENT);
+        let bytes = (request.elements * self.element).next_multiple_of(TENSOR_ALIGNMENT);
         let mut offset = 0;
         for area in self.areas.iter().filter(|area| area.request.lives_with(&request)) {
             if offset + bytes <= area.offset {
@@ -63,7 +70,7 @@ mod tests {
 
     #[test]
     fn tensors_that_live_together_do_not_overlap_and_others_share() {
-        let mut workspace = Workspace::default();
+        let mut workspace = Workspace::new(size_of::<f32>());
         assert_eq!(workspace.allocate(request(16, 0, 1)), 0);
         assert_eq!(workspace.allocate(request(17, 1, 2)), 64);
         assert_eq!(workspace.allocate(request(16, 2, 3)), 0, "the first is dead by then");
@@ -76,7 +83,7 @@ mod tests {
         // Every assignment of four lifetimes within four steps to four sizes.
         let lives: Vec<_> = (0..4).flat_map(|a| (a..4).map(move |b| (a, b))).collect();
         for code in 0..lives.len().pow(4) {
-            let mut workspace = Workspace::default();
+            let mut workspace = Workspace::new(size_of::<f32>());
             for (digit, elements) in [(0, 16), (1, 1), (2, 48), (3, 32)] {
                 let (first, last) = lives[code / lives.len().pow(digit) % lives.len()];
                 workspace.allocate(request(elements, first, last));
