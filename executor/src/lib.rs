@@ -61,6 +61,8 @@ pub mod artifact;
 #[cfg(feature = "compile")]
 pub mod compile;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod device;
 pub mod emulated;
 pub mod library;
