@@ -1,8 +1,26 @@
 //! NVIDIA GPUs as devices.
 //!
-//! A plan for a GPU is the same flat list of checked steps as one for the processor. Convolutions and
-//! fully connected layers are computed by libraries; every other step is one launch of one of our
-//! [`kernels`], which [`launch`] chooses.
+//! A plan for a GPU is the same flat list of checked steps as one for the processor. Convolutions are
+//! computed by cuDNN and fully connected layers by cuBLASLt, with the algorithms that were fastest when
+//! the model was first seen on this class of devices; every other step is one launch of one of our
+//! [`kernels`], which [`launch`] chooses. All steps of a batch size are captured into one graph, so that
+//! running it costs the host one call.
+//!
+//! Driver and libraries are opened when they are first needed: where they are missing that is an error
+//! in words, and everything else works.
 
+mod alone;
+mod choice;
+mod convolution;
+mod driver;
+mod engine;
+mod error;
 pub mod kernels;
 pub mod launch;
+mod linear;
+mod memory;
+mod module;
+
+pub use alone::{Alone, Took};
+pub use driver::{GpuInfo, gpus};
+pub use error::CudaError;

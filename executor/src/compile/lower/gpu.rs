@@ -32,6 +32,7 @@ impl Lowering<'_> {
     ) -> Result<(), String> {
         let lone = filters.groups == 1;
         let input = if lone { self.grouped(node.inputs[0])? } else { self.image(node.inputs[0])? };
+        let (input, window) = self.evenly_padded(input, window)?;
         // What is added to the result before the activation.
         let residual = node.inputs.get(1).map(|&value| self.image(value)).transpose()?;
         let columns = filters.bias.len();
@@ -84,6 +85,30 @@ impl Lowering<'_> {
         })
     }
 
+    /// An image and a window whose padding is the same on both sides, as the library wants it: where it
+    /// is not, zeros are put around the image.
+    fn evenly_padded(&mut self, image: Image, window: Sliding) -> Result<(Image, Sliding), String> {
+        if is_even(&window) {
+            return Ok((image, window));
+        }
+        if image.filled != image.pitch {
+            return Err("uneven padding around a slice of channels; pad it by a Pad".to_owned());
+        }
+        let ([high, wide], [above, left]) = (window.input, window.begin);
+        let [below, right] = window.end;
+        let border = Border {
+            dims: vec![image.images, high, wide, image.pitch],
+            begin: vec![0, above, left, 0],
+            end: vec![0, below, right, 0],
+            value: 0.0,
+        };
+        let input = [high + above + below, wide + left + right];
+        let tensor = self.buffer(image.images * input[0] * input[1] * image.pitch);
+        self.aside("padding", Kernel::Border(border), image.tensor, tensor);
+        let window = Sliding { input, begin: [0, 0], end: [0, 0], ..window };
+        Ok((Image { tensor, pixels: input[0] * input[1], ..image }, window))
+    }
+
     /// A value's image with its channels filled up to whole groups.
     fn grouped(&mut self, value: Value) -> Result<Image, String> {
         let image = self.image(value)?;
@@ -108,6 +133,12 @@ impl Lowering<'_> {
         self.hold_image(value, image);
         Ok(image)
     }
+}
+
+/// Whether the same padding on both sides gives the same output.
+fn is_even(window: &Sliding) -> bool {
+    let even = Sliding { end: window.begin, ..window.clone() };
+    even.output() == window.output()
 }
 
 /// What a GPU reads at once.
