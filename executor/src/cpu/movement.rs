@@ -5,9 +5,12 @@ use crate::artifact::Transfer;
 
 pub(super) fn to_pixels(transfer: &Transfer, operands: Operands<'_>) {
     let Operands { reads: [planes, ..], write, .. } = operands;
-    let Transfer { channels, pixels, stride, pitch, .. } = *transfer;
+    let Transfer { channels, pixels, stride, pitch, zeros, .. } = *transfer;
     let images = planes.chunks(stride).zip(write.chunks_mut(pixels * pitch));
     for (planes, image) in images {
+        for pixel in image.chunks_mut(pitch).filter(|_| zeros > 0) {
+            pixel[channels..channels + zeros].fill(0.0);
+        }
         for (channel, plane) in planes.chunks_exact(pixels).take(channels).enumerate() {
             for (pixel, element) in image[channel..].iter_mut().step_by(pitch).zip(plane) {
                 *pixel = *element;

@@ -123,11 +123,11 @@ struct ColumnsParameters {
     u32 kind;
 };
 
+// `shared` has a number of every thread for each of its N ranges.
 template <class F, class T, int N>
-DEVICE void reduce_columns_by(const ColumnsParameters &p, float factor) {
+DEVICE void reduce_columns_by(const ColumnsParameters &p, float (*shared)[256], float factor) {
     Quotient at = divide(blockIdx.x, p.inner);
     u32 item = at.rest * blockDim.x + threadIdx.x;
-    __shared__ float shared[256][N];
     u32 own = threadIdx.y * blockDim.x + threadIdx.x;
     float result[N];
     fill(result, F::begin());
@@ -143,12 +143,12 @@ DEVICE void reduce_columns_by(const ColumnsParameters &p, float factor) {
     }
     for (u32 half_way = p.lanes / 2; half_way > 0; half_way /= 2) {
 #pragma unroll
-        for (int i = 0; i < N; ++i) shared[own][i] = result[i];
+        for (int i = 0; i < N; ++i) shared[i][own] = result[i];
         __syncthreads();
         if (threadIdx.y < half_way) {
 #pragma unroll
             for (int i = 0; i < N; ++i) {
-                result[i] = F::join(result[i], shared[own + half_way * blockDim.x][i]);
+                result[i] = F::join(result[i], shared[i][own + half_way * blockDim.x]);
             }
         }
         __syncthreads();
@@ -160,11 +160,12 @@ DEVICE void reduce_columns_by(const ColumnsParameters &p, float factor) {
 }
 
 template <class T, int N> DEVICE void reduce_columns(const ColumnsParameters &p) {
+    __shared__ float shared[N][256];
     switch (p.kind) {
-    case 0: return reduce_columns_by<Largest, T, N>(p, 1.0f);
-    case 1: return reduce_columns_by<Sum, T, N>(p, 1.0f / p.len);
-    case 2: return reduce_columns_by<Smallest, T, N>(p, 1.0f);
-    default: return reduce_columns_by<Sum, T, N>(p, 1.0f);
+    case 0: return reduce_columns_by<Largest, T, N>(p, shared, 1.0f);
+    case 1: return reduce_columns_by<Sum, T, N>(p, shared, 1.0f / p.len);
+    case 2: return reduce_columns_by<Smallest, T, N>(p, shared, 1.0f);
+    default: return reduce_columns_by<Sum, T, N>(p, shared, 1.0f);
     }
 }
 
@@ -191,12 +192,13 @@ template <class T, int N> DEVICE void shares_columns(const ColumnsParameters &p)
 #pragma unroll
         for (int i = 0; i < N; ++i) sum[i] += expf(x[i] - max[i]);
     }
+    bool logarithm = p.kind != 0;
+    each(sum, [=](float total) { return logarithm ? logf(total) : 1.0f / total; });
     for (u32 line = 0; line < p.len; ++line) {
         load(from + line * p.pitch, x);
 #pragma unroll
         for (int i = 0; i < N; ++i) {
-            x[i] -= max[i];
-            x[i] = p.kind != 0 ? x[i] - logf(sum[i]) : expf(x[i]) / sum[i];
+            x[i] = logarithm ? x[i] - max[i] - sum[i] : expf(x[i] - max[i]) * sum[i];
         }
         store(x, to + line * p.pitch);
     }
