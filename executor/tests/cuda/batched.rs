@@ -5,8 +5,8 @@ use clockwork_executor::artifact::{
     Sliding, Summary, Target, Walk,
 };
 
-use crate::case::{Case, Machine};
-use crate::kernels::number;
+use crate::case::{Case, Trial};
+use crate::kernels::Machine;
 
 /// A kernel for so many images, and how many images make a difference to how it is launched.
 type Kind = (fn(usize) -> Kernel, usize);
@@ -16,24 +16,27 @@ const KINDS: [Kind; 7] =
 
 /// Gives every image of a batch the same elements, and compares it with one alone.
 pub(crate) fn compare(machine: &mut dyn Machine, target: Target) {
-    for (make, images) in KINDS {
-        let [single, batch] = [1, images].map(|images| {
-            let kernel = make(images);
-            let constants = if matches!(kernel, Kernel::Depthwise(_)) { 2 } else { 0 };
-            Case { constants, ..kernel.into() }
-        });
-        let lengths = single.kernel.lengths(target).expect("a possible kernel");
-        let read = lengths.reads[0].expect("it reads something");
-        // An operand after the first is the same for all.
-        let elements = read.rows * read.width;
-        let inputs = |index: usize| number(index % elements);
-        let alone = single.actual(machine, target, &inputs);
-        let together = batch.actual(machine, target, &inputs);
-        let bits = |numbers: &[f32]| numbers.iter().map(|n| n.to_bits()).collect::<Vec<_>>();
+    let cases: Vec<Case> = KINDS.iter().flat_map(|&kind| pair(kind, target)).collect();
+    let trial = Trial::new(&cases, target);
+    let output = machine.run(&trial);
+    let bits = |numbers: &[f32]| numbers.iter().map(|n| n.to_bits()).collect::<Vec<_>>();
+    for (cases, results) in cases.chunks(2).zip(trial.results.chunks(2)) {
+        let [alone, together] = [0, 1].map(|index| &output[results[index].clone()]);
         for image in together.chunks(alone.len()) {
-            assert_eq!(bits(image), bits(&alone), "{target} {:?}", batch.kernel);
+            assert!(bits(image) == bits(alone), "{target} {:?}", cases[1].kernel);
         }
     }
+}
+
+/// One image, and a batch of the same.
+fn pair((make, images): Kind, target: Target) -> [Case; 2] {
+    let read = make(1).lengths(target).and_then(|lengths| lengths.reads[0]);
+    let period = read.map_or(1, |area| area.rows * area.width);
+    [1, images].map(|images| {
+        let kernel = make(images);
+        let constants = if matches!(kernel, Kernel::Depthwise(_)) { 2 } else { 0 };
+        Case { constants, period, ..kernel.into() }
+    })
 }
 
 fn depthwise(images: usize) -> Kernel {

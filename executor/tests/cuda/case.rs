@@ -1,22 +1,15 @@
-//! A kernel with everything around it that makes it a plan, on a processor and as launches.
+//! Kernels to be tried, and one plan that runs many of them.
+
+use std::ops::Range;
 
 use clockwork_executor::artifact::{
     Activation, Area, Element, Kernel, Map, Place, Plan, PlanFile, Space, Step, TENSOR_ALIGNMENT,
     Target,
 };
 use clockwork_executor::cpu::{self, Kernels, Memory};
-use clockwork_executor::cuda::launch::{Addresses, Launch, Tables, launch};
 
-/// What can run launches: memory at an address of its own.
-pub(crate) trait Machine {
-    /// Where its memory begins, a multiple of 256.
-    fn base(&self) -> u64;
-
-    /// Fills its memory, runs launches in order, and reads it back.
-    fn run(&mut self, memory: &mut Vec<u8>, launches: &[Launch]);
-}
-
-/// A kernel to be tried.
+/// A kernel to be tried. Its inputs are brought into the workspace and its result out of it by copies
+/// that have gaps where it has.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) kernel: Kernel,
@@ -28,259 +21,152 @@ pub(crate) struct Case {
     pub(crate) from_input: bool,
     /// Whether it writes io memory itself.
     pub(crate) to_output: bool,
+    /// After how many elements inputs repeat.
+    pub(crate) period: usize,
 }
 
-/// A tensor's place while a plan is made.
-struct Room {
-    element: Element,
-    bytes: usize,
-}
-
-impl Room {
-    const fn new(element: Element) -> Self {
-        Self { element, bytes: 0 }
-    }
-
-    /// A place for a tensor.
-    fn place(&mut self, space: Space, area: Area, shift: usize) -> Place {
-        let shift = if area.width + shift <= area.pitch { shift } else { 0 };
-        let offset = self.bytes + shift * self.element.bytes();
-        let end = offset + area.span() * self.element.bytes();
-        self.bytes = end.next_multiple_of(TENSOR_ALIGNMENT);
-        Place { space, offset }
-    }
-
-    const fn elements(&self) -> usize {
-        self.bytes / self.element.bytes()
-    }
+/// A plan that tries kernels one after the other, and all that it needs.
+pub(crate) struct Trial {
+    pub(crate) plan: Plan,
+    pub(crate) input: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
+    /// Where each kernel's result is in the output.
+    pub(crate) results: Vec<Range<usize>>,
 }
 
 impl From<Kernel> for Case {
     fn from(kernel: Kernel) -> Self {
-        Self { kernel, constants: 0, shift: 0, from_input: false, to_output: false }
+        let (constants, shift, from_input, to_output) = (0, 0, false, false);
+        Self { kernel, constants, shift, from_input, to_output, period: usize::MAX }
     }
 }
 
-impl Case {
-    /// The plan that brings inputs in, runs the kernel and brings its result out.
-    pub(crate) fn plan(&self, target: Target) -> Plan {
-        let lengths = self.kernel.lengths(target).expect("a possible kernel");
-        let (mut input, mut output) = (Room::new(Element::F32), Room::new(Element::F32));
-        let mut workspace = Room::new(target.element());
-        let mut weights = Room::new(target.element());
-        let areas: Vec<Area> = lengths.reads.iter().flatten().copied().collect();
-        let mut steps = Vec::new();
-        let mut reads = Vec::new();
-        for (index, &area) in areas.iter().enumerate() {
-            if index + self.constants >= areas.len() {
-                reads.push(weights.place(Space::Weights, area, 0));
-            } else if self.from_input {
-                reads.push(input.place(Space::Input, area, 0));
-            } else {
-                let read = input.place(Space::Input, packed(area), 0);
-                let write = workspace.place(Space::Workspace, area, self.shift);
-                steps.push(copy(area, read, write, [area.width, area.pitch]));
-                reads.push(write);
-            }
-        }
-        let area = lengths.write;
-        let whole = Area { rows: 1, width: area.span(), pitch: area.span() };
-        let to_output = self.to_output && area.is_dense();
-        let write = if to_output {
-            output.place(Space::Output, whole, 0)
-        } else {
-            workspace.place(Space::Workspace, area, self.shift)
-        };
-        let dense = |len: usize| Area { rows: 1, width: len, pitch: len };
-        let scratch = (lengths.scratch > 0)
-            .then(|| workspace.place(Space::Workspace, dense(lengths.scratch), 0).offset);
-        steps.push(Step { node: "tried".into(), run: self.kernel.clone(), reads, scratch, write });
-        let results = area.rows * area.width;
-        if !to_output {
-            let to = output.place(Space::Output, packed(area), 0);
-            steps.push(copy(area, write, to, [area.pitch, area.width]));
-        }
-        let file = PlanFile { batch: 1, workspace_bytes: workspace.bytes, steps };
-        let per_input = (input.elements(), if to_output { area.span() } else { results });
-        Plan::check("plan", file, target, per_input, weights.elements()).expect("a sound plan")
+impl Trial {
+    pub(crate) fn new(cases: &[Case], target: Target) -> Self {
+        let (input, weights) = (Vec::new(), Vec::new());
+        let mut draft =
+            Draft { target, input, weights, workspace: 0, output: 0, steps: Vec::new() };
+        let results = cases.iter().map(|case| draft.add(case)).collect();
+        let Draft { input, weights, steps, workspace, output, .. } = draft;
+        let workspace_bytes = workspace * target.element().bytes();
+        let file = PlanFile { batch: 1, workspace_bytes, steps };
+        let plan = Plan::check("plan", file, target, (input.len(), output), weights.len());
+        Self { plan: plan.expect("a sound plan"), input, weights, results }
     }
 
-    /// What a processor makes of elements that are given by their index.
-    fn expected(&self, inputs: &dyn Fn(usize) -> f32) -> Vec<f32> {
-        let plan = self.plan(Target::Cpu);
-        let sizes = plan.sizes();
+    /// What a processor answers.
+    pub(crate) fn expected(&self) -> Vec<f32> {
+        let sizes = self.plan.sizes();
         let mut output = vec![f32::NAN; sizes.output];
         let memory = Memory {
-            input: &tensors(&plan, Space::Input, sizes.input, inputs),
+            input: &self.input,
             output: &mut output,
             workspace: &mut vec![f32::NAN; sizes.workspace],
-            weights: &tensors(&plan, Space::Weights, sizes.weights, inputs),
+            weights: &self.weights,
         };
-        cpu::run(&Kernels::detect(), &plan, memory);
+        cpu::run(&Kernels::detect(), &self.plan, memory);
         output
     }
+}
 
-    /// What a machine makes of them, having written nothing else.
-    pub(crate) fn actual(
-        &self,
-        machine: &mut dyn Machine,
-        target: Target,
-        inputs: &dyn Fn(usize) -> f32,
-    ) -> Vec<f32> {
-        let plan = self.plan(target);
-        let mut image = MemoryImage::new(&plan, machine.base(), inputs);
-        let mut tables = Tables::default();
-        let made = |step| launch(step, target.element(), &image.at, &mut tables);
-        let launches: Result<Vec<Launch>, _> = plan.steps().iter().map(made).collect();
-        image.tables(&tables);
-        let before = image.bytes.clone();
-        machine.run(&mut image.bytes, &launches.expect("small steps"));
-        assert_eq!(image.bytes.len(), before.len());
-        image.assert_untouched(&plan, &before);
-        image.output(&plan)
+/// A plan while it is made, with elements of its memories.
+struct Draft {
+    target: Target,
+    input: Vec<f32>,
+    weights: Vec<f32>,
+    workspace: usize,
+    output: usize,
+    steps: Vec<Step>,
+}
+
+impl Draft {
+    /// Adds a kernel; where its result will be.
+    fn add(&mut self, case: &Case) -> Range<usize> {
+        let lengths = case.kernel.lengths(self.target).expect("a possible kernel");
+        let areas: Vec<Area> = lengths.reads.iter().flatten().copied().collect();
+        let mut reads = Vec::with_capacity(areas.len());
+        for (index, &area) in areas.iter().enumerate() {
+            let element = self.target.element();
+            reads.push(if index + case.constants >= areas.len() {
+                let offset = given(&mut self.weights, element, area.span(), case.period);
+                Place { space: Space::Weights, offset }
+            } else {
+                let len = area.rows * area.pitch;
+                let offset = given(&mut self.input, Element::F32, len, case.period);
+                self.bring_in(case, area, Place { space: Space::Input, offset })
+            });
+        }
+        let area = lengths.write;
+        let scratch = (lengths.scratch > 0).then(|| self.room(dense(lengths.scratch), 0).offset);
+        let to_output = case.to_output && area.is_dense();
+        let room = if to_output { None } else { Some(self.room(area, case.shift)) };
+        let result = self.answer(area.rows * area.width);
+        let out = Place { space: Space::Output, offset: result.start * size_of::<f32>() };
+        let write = room.unwrap_or(out);
+        let node = "tried".to_owned();
+        self.steps.push(Step { node, run: case.kernel.clone(), reads, scratch, write });
+        if !to_output {
+            self.steps.push(copy(area, write, out, [area.pitch, area.width]));
+        }
+        result
     }
 
-    /// Compares what a machine makes of the kernel with what a processor does.
-    pub(crate) fn check(
-        &self,
-        machine: &mut dyn Machine,
-        target: Target,
-        inputs: &dyn Fn(usize) -> f32,
-    ) {
-        let (actual, expected) = (self.actual(machine, target, inputs), self.expected(inputs));
-        let error = worst(&actual, &expected, target.element());
-        assert!(error < 1.0, "{error} x what is allowed: {target} {self:?}");
+    /// Where the kernel reads a tensor of the input.
+    fn bring_in(&mut self, case: &Case, area: Area, place: Place) -> Place {
+        if case.from_input {
+            return place;
+        }
+        let room = self.room(area, case.shift);
+        self.steps.push(copy(area, place, room, [area.width, area.pitch]));
+        room
+    }
+
+    /// A place in the workspace.
+    fn room(&mut self, area: Area, shift: usize) -> Place {
+        let each = self.target.element().bytes();
+        let shift = if area.width + shift <= area.pitch { shift } else { 0 };
+        let begin = self.workspace.next_multiple_of(TENSOR_ALIGNMENT / each) + shift;
+        self.workspace = begin + area.span();
+        Place { space: Space::Workspace, offset: begin * each }
+    }
+
+    /// A place in the output. What lies before it is written, too: copied from the input's begin.
+    fn answer(&mut self, len: usize) -> Range<usize> {
+        let each = size_of::<f32>();
+        let begin = self.output.next_multiple_of(TENSOR_ALIGNMENT / each);
+        if let Some(gap) = begin.checked_sub(self.output).filter(|&gap| gap > 0) {
+            let area = Area { rows: 1, width: gap, pitch: gap + 1 };
+            let from = Place { space: Space::Input, offset: 0 };
+            let to = Place { space: Space::Output, offset: self.output * each };
+            self.steps.push(copy(area, from, to, [gap, gap + 1]));
+        }
+        self.output = begin + len;
+        begin..self.output
     }
 }
 
-/// The largest difference, in what is allowed for these elements.
-fn worst(actual: &[f32], expected: &[f32], element: Element) -> f32 {
-    assert_eq!(actual.len(), expected.len());
-    let largest = expected.iter().filter(|e| e.is_finite()).fold(0.0_f32, |l, e| l.max(e.abs()));
-    let allowed = match element {
-        Element::F32 => 2e-6 * largest + 1e-6,
-        Element::F16 => 2e-3 * largest + 1e-4,
-    };
-    let difference = |(a, e): (&f32, &f32)| {
-        let same = a.to_bits() == e.to_bits() || (a.is_nan() && e.is_nan());
-        let difference = if same { 0.0 } else { (a - e).abs() / allowed };
-        if difference.is_nan() { f32::INFINITY } else { difference }
-    };
-    actual.iter().zip(expected).map(difference).fold(0.0, f32::max)
+/// Appends a tensor of numbers that repeat after so many; where it begins, in bytes.
+fn given(memory: &mut Vec<f32>, element: Element, len: usize, period: usize) -> usize {
+    let begin = memory.len().next_multiple_of(TENSOR_ALIGNMENT / element.bytes());
+    memory.resize(begin, f32::NAN);
+    memory.extend((0..len).map(|index| number(index % period)));
+    // At least what is copied into a gap of the output.
+    memory.resize(memory.len().max(TENSOR_ALIGNMENT / element.bytes()), 0.0);
+    begin * element.bytes()
 }
 
-/// The same rows without gaps.
-const fn packed(area: Area) -> Area {
-    Area { pitch: area.width, ..area }
+/// Numbers between -2 and 2 that f16 holds exactly, in no order.
+pub(crate) fn number(index: usize) -> f32 {
+    let scattered = (index.wrapping_mul(2_654_435_761) >> 7) & 0x7f;
+    (f32::from(u8::try_from(scattered).expect("seven bits")) - 64.0) / 32.0
+}
+
+const fn dense(len: usize) -> Area {
+    Area { rows: 1, width: len, pitch: len }
 }
 
 fn copy(area: Area, read: Place, write: Place, pitches: [usize; 2]) -> Step {
     let Area { rows, width, .. } = area;
     let map = Map { rows, width, pitches, activation: Activation::None };
     Step { node: "copy".into(), run: Kernel::Map(map), reads: vec![read], scratch: None, write }
-}
-
-/// A space of the plan in which the elements of tensors are given by their index, whatever lies
-/// between them.
-fn tensors(plan: &Plan, space: Space, len: usize, inputs: &dyn Fn(usize) -> f32) -> Vec<f32> {
-    let mut all = vec![f32::NAN; len];
-    let mut index = 0;
-    for extent in plan.steps().iter().flat_map(|step| &step.reads) {
-        if extent.space != space {
-            continue;
-        }
-        for row in all[extent.range.clone()].chunks_mut(extent.area.pitch.max(1)) {
-            let width = extent.area.width.min(row.len());
-            for element in &mut row[..width] {
-                *element = inputs(index);
-                index += 1;
-            }
-        }
-    }
-    all
-}
-
-/// All memory of a plan.
-struct MemoryImage {
-    bytes: Vec<u8>,
-    at: Addresses,
-    base: u64,
-    element: Element,
-    output: usize,
-}
-
-/// Bytes for tables.
-const TABLES: usize = 1 << 14;
-
-impl MemoryImage {
-    fn new(plan: &Plan, base: u64, inputs: &dyn Fn(usize) -> f32) -> Self {
-        let element = plan.target().element();
-        let sizes = plan.sizes();
-        let mut bytes = vec![0xff; 256 + TABLES];
-        let mut part = |len: usize| {
-            let begin = bytes.len();
-            // Something between the parts shows who writes there.
-            bytes.resize((begin + len + 256).next_multiple_of(256), 0xff);
-            begin
-        };
-        let input = part(sizes.input * 4);
-        let output = part(sizes.output * 4);
-        let workspace = part(plan.workspace_bytes());
-        let weights = part(sizes.weights * element.bytes());
-        let address = |offset: usize| base + u64::try_from(offset).expect("64 bits");
-        let at = Addresses {
-            descriptor: base,
-            workspace: address(workspace),
-            weights: address(weights),
-            tables: base + 256,
-        };
-        bytes[..8].copy_from_slice(&address(input).to_ne_bytes());
-        bytes[8..16].copy_from_slice(&address(output).to_ne_bytes());
-        let given = tensors(plan, Space::Input, sizes.input, inputs);
-        put(&mut bytes[input..], &given, Element::F32);
-        put(&mut bytes[weights..], &tensors(plan, Space::Weights, sizes.weights, inputs), element);
-        Self { bytes, at, base, element, output }
-    }
-
-    fn tables(&mut self, tables: &Tables) {
-        assert!(tables.bytes().len() <= TABLES);
-        self.bytes[256..256 + tables.bytes().len()].copy_from_slice(tables.bytes());
-    }
-
-    fn output(&self, plan: &Plan) -> Vec<f32> {
-        let bytes = &self.bytes[self.output..][..plan.sizes().output * 4];
-        bytes.as_chunks().0.iter().map(|&bytes| f32::from_ne_bytes(bytes)).collect()
-    }
-
-    /// Nothing but what steps write has changed.
-    fn assert_untouched(&self, plan: &Plan, before: &[u8]) {
-        let offset = usize::try_from(self.at.workspace - self.base).expect("in memory");
-        let mut written = vec![false; self.bytes.len()];
-        for step in plan.steps() {
-            let (begin, each) = match step.write.space {
-                Space::Output => (self.output, 4),
-                Space::Workspace | Space::Input | Space::Weights => (offset, self.element.bytes()),
-            };
-            for row in 0..step.write.area.rows {
-                let at = step.write.range.start + row * step.write.area.pitch;
-                written[begin + at * each..][..step.write.area.width * each].fill(true);
-            }
-        }
-        for (index, written) in written.into_iter().enumerate() {
-            let same = self.bytes[index] == before[index];
-            assert!(written || same, "byte {index} was written by nobody's right");
-        }
-    }
-}
-
-fn put(bytes: &mut [u8], elements: &[f32], element: Element) {
-    for (index, &number) in elements.iter().enumerate() {
-        match element {
-            Element::F32 => bytes[index * 4..][..4].copy_from_slice(&number.to_ne_bytes()),
-            Element::F16 => {
-                let bits = half::f16::from_f32(number).to_bits();
-                bytes[index * 2..][..2].copy_from_slice(&bits.to_ne_bytes());
-            }
-        }
-    }
 }

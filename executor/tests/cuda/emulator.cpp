@@ -26,9 +26,10 @@ static void prepare(Fiber &fiber, Index thread) {
 }
 
 // Lets every thread run until it waits; false when all are done.
-static bool round_of(uint32_t threads) {
+static bool round_of(uint32_t threads, bool backwards) {
     uint32_t waiting = 0, at_barrier = 0;
-    for (current = 0; current < threads; ++current) {
+    for (uint32_t count = 0; count < threads; ++count) {
+        current = backwards ? threads - 1 - count : count;
         Fiber &fiber = fibers[current];
         if (fiber.wait == DONE) continue;
         threadIdx = fiber.thread;
@@ -40,21 +41,25 @@ static bool round_of(uint32_t threads) {
     return waiting != 0;
 }
 
-static void run_block() {
+static void run_block(bool backwards) {
     uint32_t threads = 0;
     for (uint32_t z = 0; z < blockDim.z; ++z)
         for (uint32_t y = 0; y < blockDim.y; ++y)
             for (uint32_t x = 0; x < blockDim.x; ++x) prepare(fibers.at(threads++), {x, y, z});
-    while (round_of(threads)) {}
+    while (round_of(threads, backwards)) {}
 }
 
-static void run_grid(Index grid) {
-    for (uint32_t z = 0; z < grid.z; ++z)
-        for (uint32_t y = 0; y < grid.y; ++y)
-            for (uint32_t x = 0; x < grid.x; ++x) {
-                blockIdx = {x, y, z};
-                run_block();
-            }
+// Blocks from the first to the last, or the other way: who writes what is another's is overwritten by
+// it in one of them only.
+static void run_grid(Index grid, bool backwards) {
+    uint64_t blocks = static_cast<uint64_t>(grid.x) * grid.y * grid.z;
+    for (uint64_t count = 0; count < blocks; ++count) {
+        uint64_t at = backwards ? blocks - 1 - count : count;
+        blockIdx.x = at % grid.x;
+        blockIdx.y = at / grid.x % grid.y;
+        blockIdx.z = at / grid.x / grid.y;
+        run_block(backwards);
+    }
 }
 
 static void get(void *to, size_t bytes) {
@@ -67,7 +72,7 @@ template <class T> static T get() {
     return value;
 }
 
-static void launch() {
+static void launch(bool backwards) {
     std::vector<char> name(get<uint32_t>() + 1);
     get(name.data(), name.size() - 1);
     Index grid = get<Index>();
@@ -79,7 +84,7 @@ static void launch() {
         if (strcmp(named.name, name.data()) != 0) continue;
         if (named.bytes != words.size() * 8) fail("parameters of another length");
         function = named.function;
-        return run_grid(grid);
+        return run_grid(grid, backwards);
     }
     fail(name.data());
 }
@@ -91,7 +96,7 @@ int main() {
     void *memory = mmap(wanted, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (memory != wanted) fail("its memory is taken");
     get(memory, bytes);
-    for (uint32_t left = get<uint32_t>(); left > 0; --left) launch();
+    for (uint32_t left = get<uint32_t>(); left > 0; --left) launch(left % 2 == 0);
     if (fwrite(memory, bytes, 1, stdout) != 1) fail("its output is closed");
     return 0;
 }

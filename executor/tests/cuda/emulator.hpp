@@ -1,6 +1,7 @@
 // What CUDA C++ has and C++ has not, for kernels that run on a processor: every thread of a block is a
 // fiber, and one of them runs at a time until it waits for the others.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -24,6 +25,9 @@ struct Index {
 };
 
 static Index threadIdx, blockIdx, blockDim;
+
+using std::max;
+using std::min;
 
 struct half;
 static float widen(half element);

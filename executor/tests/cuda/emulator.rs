@@ -9,7 +9,9 @@ use clockwork_executor::cuda::kernels::source;
 use clockwork_executor::cuda::launch::{Launch, functions};
 use tempfile::TempDir;
 
-use crate::case::Machine;
+use crate::case::Trial;
+use crate::image::Image;
+use crate::kernels::Machine;
 
 /// A program that runs launches, each thread of a block as a fiber.
 pub(crate) struct Emulator {
@@ -17,7 +19,7 @@ pub(crate) struct Emulator {
 }
 
 /// Where its memory begins; far from where programs are.
-const BASE: u64 = 0x1000_0000_0000;
+pub(crate) const BASE: u64 = 0x1000_0000_0000;
 
 impl Emulator {
     /// Compiles it; `None` where there is no compiler, and says so.
@@ -63,11 +65,19 @@ fn program() -> String {
 }
 
 impl Machine for Emulator {
-    fn base(&self) -> u64 {
-        BASE
+    /// Nothing but what the steps write may have changed.
+    fn run(&mut self, trial: &Trial) -> Vec<f32> {
+        let mut image = Image::new(trial, BASE);
+        let launches = std::mem::take(&mut image.launches);
+        self.launch(&mut image.bytes, &launches);
+        image.assert_untouched(&trial.plan);
+        image.output(&trial.plan)
     }
+}
 
-    fn run(&mut self, memory: &mut Vec<u8>, launches: &[Launch]) {
+impl Emulator {
+    /// Runs launches in order on memory that begins at [`BASE`].
+    pub(crate) fn launch(&mut self, memory: &mut Vec<u8>, launches: &[Launch]) {
         let mut request = Vec::new();
         let length = u64::try_from(memory.len()).expect("a length fits 64 bits");
         request.extend(BASE.to_ne_bytes());

@@ -4,11 +4,11 @@ use clockwork_executor::artifact::{Activation, Element};
 use clockwork_executor::cuda::launch::Epilogue;
 use half::f16;
 
-use crate::case::Machine;
-use crate::kernels::number;
+use crate::case::number;
+use crate::emulator::{BASE, Emulator};
 
 /// Rows of f16 with gaps, biases and residuals, one after the other, and what becomes of the rows.
-fn check(machine: &mut dyn Machine, width: usize, pitch: usize, residual: bool) {
+fn check(machine: &mut Emulator, width: usize, pitch: usize, residual: bool) {
     const ROWS: usize = 5;
     let tensor = |elements: usize, begin: usize| (begin..begin + elements).map(number).collect();
     let [image, bias, added]: [Vec<f32>; 3] =
@@ -16,7 +16,7 @@ fn check(machine: &mut dyn Machine, width: usize, pitch: usize, residual: bool) 
     let all = [&image, &bias, &added];
     let mut bytes = Vec::new();
     let addresses = all.map(|tensor| {
-        let begin = machine.base() + u64::try_from(bytes.len()).expect("few");
+        let begin = BASE + u64::try_from(bytes.len()).expect("few");
         bytes.extend(tensor.iter().flat_map(|&number| f16::from_f32(number).to_ne_bytes()));
         bytes.resize(bytes.len().next_multiple_of(256), 0);
         begin
@@ -31,7 +31,7 @@ fn check(machine: &mut dyn Machine, width: usize, pitch: usize, residual: bool) 
         residual: residual.then_some((addresses[2], width)),
         activation: Activation::Clip { low: -1.0, high: 6.0 },
     };
-    machine.run(&mut bytes, &[epilogue.launch().expect("a small one")]);
+    machine.launch(&mut bytes, &[epilogue.launch().expect("a small one")]);
     for (index, &before) in image.iter().enumerate() {
         let (row, column) = (index / pitch, index % pitch);
         let expected = if column < width {
@@ -47,7 +47,7 @@ fn check(machine: &mut dyn Machine, width: usize, pitch: usize, residual: bool) 
 }
 
 /// Wide and narrow ones, with gaps and without.
-pub(crate) fn compare(machine: &mut dyn Machine) {
+pub(crate) fn compare(machine: &mut Emulator) {
     for (width, pitch) in [(8, 8), (16, 24), (16, 19), (7, 7), (1, 8)] {
         for residual in [false, true] {
             check(machine, width, pitch, residual);

@@ -4,6 +4,8 @@ mod batched;
 mod case;
 mod emulator;
 mod epilogue;
+mod gpu;
+mod image;
 mod kernels;
 mod nvrtc;
 mod shapes;

@@ -17,7 +17,7 @@ pub(crate) type Dice = Xoshiro256PlusPlus;
 pub(crate) type Kind = fn(&mut Dice) -> Case;
 
 /// Every kind that our kernels compute.
-pub(crate) const KINDS: [Kind; 22] = [
+pub(crate) const KINDS: [Kind; 23] = [
     map,
     add,
     affine,
@@ -39,6 +39,7 @@ pub(crate) const KINDS: [Kind; 22] = [
     resize,
     matmul,
     to_pixels,
+    to_padded_pixels,
     to_planes,
 ];
 
@@ -388,13 +389,17 @@ fn transfer(dice: &mut Dice) -> Transfer {
 }
 
 fn to_pixels(dice: &mut Dice) -> Case {
+    let kernel = Kernel::ToPixels(transfer(dice));
+    Case { from_input: dice.random(), ..shifted(dice, kernel) }
+}
+
+/// Channels with zeros behind them.
+fn to_padded_pixels(dice: &mut Dice) -> Case {
     let mut transfer = transfer(dice);
-    if dice.random_range(0..3) == 0 {
-        (transfer.zeros, transfer.pitch) = of(dice, &[(1, 4), (5, 8), (1, 9), (4, 12)]);
-        transfer.channels = transfer.pitch - transfer.zeros;
-        transfer.stride = transfer.channels * transfer.pixels;
-    }
-    Case { from_input: dice.random(), ..shifted(dice, Kernel::ToPixels(transfer)) }
+    (transfer.zeros, transfer.pitch) = of(dice, &[(1, 4), (5, 8), (1, 9), (4, 12)]);
+    transfer.channels = transfer.pitch - transfer.zeros;
+    transfer.stride = transfer.channels * transfer.pixels;
+    Case { from_input: dice.random(), ..Kernel::ToPixels(transfer).into() }
 }
 
 fn to_planes(dice: &mut Dice) -> Case {

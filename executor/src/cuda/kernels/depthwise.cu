@@ -53,9 +53,10 @@ template <class T, int N> DEVICE void depthwise(const DepthwiseParameters &p) {
 ENTRIES(depthwise, DepthwiseParameters)
 
 // A window of K x K with a stride of S, without dilation; a thread computes PIXELS in a row, so that
-// inputs which their windows share are read once.
+// inputs which their windows share are read once. All of a row is read before any of it is needed.
 template <class T, int N, int K, int S, int PIXELS>
 DEVICE void depthwise_tile(const DepthwiseParameters &p) {
+    constexpr int COLUMNS = (PIXELS - 1) * S + K;
     u32 item = thread_index();
     if (item >= p.items) return;
     Pixel at = pixel_of(item, p.pixel, p.row, p.image);
@@ -71,26 +72,32 @@ DEVICE void depthwise_tile(const DepthwiseParameters &p) {
 #pragma unroll
     for (int tap_y = 0; tap_y < K; ++tap_y) {
         int y = top + tap_y;
-        if (!inside(window, 0, y)) continue;
-        const T *line = from + (image + y) * window.input[1] * p.pitches[0];
-        float weight[K][N];
+        bool row = inside(window, 0, y);
+        u64 line = (image + nearest(window, 0, y)) * window.input[1];
+        Raw<T, N> own[COLUMNS], weight[K];
 #pragma unroll
-        for (int tap_x = 0; tap_x < K; ++tap_x) {
-            load(weights + static_cast<u64>(tap_y * K + tap_x) * p.channels, weight[tap_x]);
+        for (int x = 0; x < COLUMNS; ++x) {
+            own[x] = raw<N>(from + (line + nearest(window, 1, left + x)) * p.pitches[0]);
         }
 #pragma unroll
-        for (int column = 0; column < (PIXELS - 1) * S + K; ++column) {
-            int x = left + column;
-            if (!inside(window, 1, x)) continue;
-            float own[N];
-            load(line + x * p.pitches[0], own);
+        for (int tap_x = 0; tap_x < K; ++tap_x) {
+            weight[tap_x] = raw<N>(weights + (tap_y * K + tap_x) * p.channels);
+        }
+#pragma unroll
+        for (int x = 0; x < COLUMNS; ++x) {
+            float input[N];
+            unpack(own[x], input);
+            bool there = row && inside(window, 1, left + x);
+            each(input, [=](float element) { return there ? element : 0.0f; });
 #pragma unroll
             for (int pixel = 0; pixel < PIXELS; ++pixel) {
-                const int tap_x = column - pixel * S;
+                const int tap_x = x - pixel * S;
                 if (tap_x < 0 || tap_x >= K) continue;
+                float factor[N];
+                unpack(weight[tap_x], factor);
 #pragma unroll
                 for (int i = 0; i < N; ++i) {
-                    sums[pixel][i] = fmaf(own[i], weight[tap_x][i], sums[pixel][i]);
+                    sums[pixel][i] = fmaf(input[i], factor[i], sums[pixel][i]);
                 }
             }
         }

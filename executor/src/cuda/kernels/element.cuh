@@ -41,40 +41,47 @@ DEVICE u32 pack(const float *from, const half *) {
     return half_bits(from[0]) | static_cast<u32>(half_bits(from[1])) << 16;
 }
 
-// Reads N neighbours; several begin at a multiple of 16 bytes.
-template <int N, class T> DEVICE void load(const T *from, float (&to)[N]) {
+// N neighbours as they lie in memory; several begin at a multiple of 16 bytes.
+template <class T, int N> struct Raw {
+    static constexpr int EACH = 4 / sizeof(T);
+    static constexpr int PARTS = N / (4 * EACH);
+    Words<4> part[PARTS];
+};
+
+template <class T> struct Raw<T, 1> {
+    T element;
+};
+
+template <int N, class T> DEVICE Raw<T, N> raw(const T *from) {
+    return *reinterpret_cast<const Raw<T, N> *>(from);
+}
+
+template <int N, class T> DEVICE void unpack(const Raw<T, N> &all, float (&to)[N]) {
     if constexpr (N == 1) {
-        to[0] = widen(*from);
+        to[0] = widen(all.element);
     } else {
-        constexpr int EACH = 4 / sizeof(T);
-        const Words<4> *words = reinterpret_cast<const Words<4> *>(from);
 #pragma unroll
-        for (int part = 0; part < N / (4 * EACH); ++part) {
-            const Words<4> four = words[part];
-#pragma unroll
-            for (int word = 0; word < 4; ++word) {
-                unpack(four.word[word], &to[(part * 4 + word) * EACH], from);
-            }
+        for (int word = 0; word < 4 * Raw<T, N>::PARTS; ++word) {
+            const u32 own = all.part[word / 4].word[word % 4];
+            unpack(own, &to[word * Raw<T, N>::EACH], static_cast<const T *>(nullptr));
         }
     }
 }
 
-// Writes N neighbours; several begin at a multiple of 16 bytes.
+template <int N, class T> DEVICE void load(const T *from, float (&to)[N]) {
+    unpack(raw<N>(from), to);
+}
+
 template <int N, class T> DEVICE void store(const float (&from)[N], T *to) {
     if constexpr (N == 1) {
         put(from[0], to);
     } else {
-        constexpr int EACH = 4 / sizeof(T);
-        Words<4> *words = reinterpret_cast<Words<4> *>(to);
+        Raw<T, N> all;
 #pragma unroll
-        for (int part = 0; part < N / (4 * EACH); ++part) {
-            Words<4> four;
-#pragma unroll
-            for (int word = 0; word < 4; ++word) {
-                four.word[word] = pack(&from[(part * 4 + word) * EACH], to);
-            }
-            words[part] = four;
+        for (int word = 0; word < 4 * Raw<T, N>::PARTS; ++word) {
+            all.part[word / 4].word[word % 4] = pack(&from[word * Raw<T, N>::EACH], to);
         }
+        *reinterpret_cast<Raw<T, N> *>(to) = all;
     }
 }
 

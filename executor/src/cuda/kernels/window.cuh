@@ -18,6 +18,12 @@ DEVICE bool inside(const Window &window, int axis, int place) {
     return static_cast<u32>(place) < window.input[axis];
 }
 
+// The nearest pixel of the image along an axis: somewhere to read from what nobody will look at, so
+// that no read waits for a branch.
+DEVICE u32 nearest(const Window &window, int axis, int place) {
+    return min(max(place, 0), static_cast<int>(window.input[axis]) - 1);
+}
+
 // Image, row, column of a pixel of the output, and where the thread is in it.
 struct Pixel {
     u32 image;

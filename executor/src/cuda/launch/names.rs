@@ -72,7 +72,14 @@ const fn index(element: Element) -> usize {
 pub fn functions() -> impl Iterator<Item = &'static str> {
     let own = [&pointwise::ADD, &channel::AFFINE, &channel::EPILOGUE, &function::ELEMENTWISE]
         .into_iter()
-        .chain([&pool::POOL, &depthwise::DEPTHWISE, &resize::RESIZE, &gather::GATHER])
+        .chain([
+            &pool::POOL,
+            &pool::POOL_2,
+            &pool::POOL_3,
+            &depthwise::DEPTHWISE,
+            &resize::RESIZE,
+            &gather::GATHER,
+        ])
         .chain([&strided::BROADCAST, &strided::SELECT])
         .chain([&range::REDUCE_ROWS, &range::REDUCE_COLUMNS, &range::NORMALIZE])
         .chain([&range::SHARES_ROWS, &range::SHARES_COLUMNS])

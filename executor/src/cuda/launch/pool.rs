@@ -10,6 +10,9 @@ use super::{Launch, LaunchError};
 use crate::artifact::{self, Reduction, Sliding};
 
 pub(super) const POOL: Names = names!("pool");
+/// Windows of 2 x 2 and 3 x 3 taps without gaps.
+pub(super) const POOL_2: Names = names!("pool_2");
+pub(super) const POOL_3: Names = names!("pool_3");
 
 /// A window; pairs are height, width.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -81,5 +84,10 @@ pub(super) fn pool(site: Site<'_>, shape: &artifact::Pool) -> Result<Launch, Lau
         },
         unused: 0,
     };
-    Ok(linear(POOL.of(site.element, wide), items, &parameters))
+    let names = match (shape.window.kernel, shape.window.dilation) {
+        ([2, 2], [1, 1]) => POOL_2,
+        ([3, 3], [1, 1]) => POOL_3,
+        _ => POOL,
+    };
+    Ok(linear(names.of(site.element, wide), items, &parameters))
 }
