@@ -1,4 +1,6 @@
-//! `clockwork model list|load|unload|replace`: which models a controller serves.
+//! `clockwork model list|load|unload|replace|upload`: which models a controller serves.
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use clockwork_config::{NetworkConfig, Sources};
@@ -48,6 +50,16 @@ enum Wish {
         /// The model's name.
         name: String,
     },
+    /// Send a compiled model to every worker; `load` or `replace` then serves it
+    Upload {
+        #[command(flatten)]
+        controller: Controller,
+        /// The folder of the compiled model.
+        folder: PathBuf,
+        /// The name that clients will ask for [default: the folder's]
+        #[arg(long = "as")]
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -71,13 +83,15 @@ async fn fulfil(wish: &Wish, network: NetworkConfig) -> Result<(), ClientError> 
     let (Wish::List(controller)
     | Wish::Load { controller, .. }
     | Wish::Unload { controller, .. }
-    | Wish::Replace { controller, .. }) = wish;
+    | Wish::Replace { controller, .. }
+    | Wish::Upload { controller, .. }) = wish;
     let mut session = Session::connect(&controller.address, &network, |line| say(&line)).await?;
     let done = match wish {
         Wish::List(_) => list(&mut session).await,
         Wish::Load { name, copies, .. } => load(&mut session, name, *copies).await,
         Wish::Unload { model, copies, .. } => unload(&mut session, *model, *copies).await,
         Wish::Replace { name, .. } => replace(&mut session, name).await,
+        Wish::Upload { folder, name, .. } => upload(&mut session, folder, name.as_deref()).await,
     };
     session.close().await;
     done
@@ -116,6 +130,20 @@ async fn unload(session: &mut Session, first: u32, copies: u32) -> Result<(), Cl
 async fn replace(session: &mut Session, name: &str) -> Result<(), ClientError> {
     let models = session.replace(name, USER).await?;
     say(&format!("{models} ids serve the new version of {name}"));
+    Ok(())
+}
+
+async fn upload(
+    session: &mut Session,
+    folder: &Path,
+    name: Option<&str>,
+) -> Result<(), ClientError> {
+    // `.` and `DIR/` name their folder as well.
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let own = whole.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.unwrap_or(&own);
+    session.upload(name, folder).await?;
+    say(&format!("every worker has {name}; load or replace serves it"));
     Ok(())
 }
 

@@ -17,6 +17,9 @@ knobs! {
         pub gpus: u32 = 1,
         /// Directory of model folders, looked at before the emulated zoo; empty: only the zoo.
         pub model_dir: String = String::new(),
+        /// Bytes of a model that a client may upload into `model_dir`; 0: uploads are refused. Small: large
+        /// models are refused. Large: whoever may connect to the controller can fill the disk sooner.
+        pub upload_max: u64 = 1 << 30,
         /// Directory of models that are shared objects (docs/libraries.md), one folder each; empty: none. They
         /// are code that this program runs: nobody else may write there, and it is never `model_dir`.
         pub libraries_dir: String = String::new(),

@@ -69,6 +69,7 @@ pub mod library;
 pub mod message;
 pub mod pages;
 pub mod pool;
+pub mod upload;
 pub mod worker;
 pub mod zoo;
 

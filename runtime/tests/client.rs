@@ -13,7 +13,7 @@ use clockwork_runtime::shutdown::Shutdown;
 use clockwork_wire::codec::Listing;
 use clockwork_wire::{
     Credits, Encoding, Home, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId,
-    Payload, ReplaceResponse, Role, Span, Status, UnloadResponse,
+    Payload, ReplaceResponse, Role, Span, Status, UnloadResponse, UploadResponse,
 };
 use clockwork_workload::registry;
 
@@ -324,6 +324,11 @@ fn answer(hub: &Hub<ServiceSide>, link: LinkId, ask: Ask<Payload>, script: &mut 
             let status = Status::UNKNOWN_MODEL;
             let response = ReplaceResponse { id: request.id, status, ..Default::default() };
             hub.send(link, Answer::Replace(response));
+        }
+        Ask::Upload(request) => {
+            let status = Status::INVALID_REQUEST;
+            let response = UploadResponse { id: request.id, status, ..Default::default() };
+            hub.send(link, Answer::Upload(response));
         }
         Ask::Infer { request, input } => {
             script.ways.push((link, request.model));

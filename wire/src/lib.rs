@@ -31,6 +31,7 @@ pub mod session;
 pub mod size;
 pub mod status;
 pub mod time;
+pub mod upload;
 pub mod worker;
 
 #[cfg(feature = "codec")]
@@ -49,4 +50,7 @@ pub use session::{Credits, Hello, Home, LinkKind, Role};
 pub use size::{BatchSize, PAGE_BYTES, PageRange, Pages};
 pub use status::Status;
 pub use time::{ClockOffset, Foreign, Localize, Nanos, Span};
+pub use upload::{
+    ModelUploaded, UploadFile, UploadModel, UploadRequest, UploadResponse, UploadStep,
+};
 pub use worker::{DeviceState, LoadedModel, WorkerState};

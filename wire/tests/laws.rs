@@ -29,6 +29,7 @@ proptest! {
         lists in vec(any::<u64>().prop_map(RequestId::new), 0..3),
         unloads in vec(words::unload_request(), 0..3),
         replaces in vec(words::replace_request(), 0..3),
+        uploads in vec(words::upload_request(), 0..3),
     ) {
         let mut encoder = RequestsEncoder::new();
         for request in &infers {
@@ -46,7 +47,11 @@ proptest! {
         for replace in &replaces {
             encoder.replace(replace);
         }
-        let managing = loads.len() + lists.len() + unloads.len() + replaces.len();
+        for upload in &uploads {
+            encoder.upload(upload);
+        }
+        let managing =
+            loads.len() + lists.len() + unloads.len() + replaces.len() + uploads.len();
         let messages = infers.len() + managing;
         prop_assert_eq!(encoder.is_empty(), messages == 0);
         let frame = Frame::of(FrameKind::Requests, |out| encoder.finish(out));
@@ -59,6 +64,7 @@ proptest! {
         prop_assert_eq!(read.infers().count(), infers.len());
         prop_assert_eq!((read.loads, read.lists), (loads, lists));
         prop_assert_eq!((read.unloads, read.replaces), (unloads, replaces));
+        prop_assert_eq!(read.uploads, uploads);
     }
 
     #[test]
@@ -109,6 +115,7 @@ proptest! {
         cancels in vec(words::action_id(), 0..3),
         queries in vec(words::action_id(), 0..3),
         unloads in vec(words::unload_model(), 0..3),
+        uploads in vec(words::upload_model(), 0..3),
     ) {
         let mut encoder = ActionsEncoder::new();
         for (action, sizes, encoding) in &actions {
@@ -129,6 +136,9 @@ proptest! {
         for unload in &unloads {
             encoder.unload_model(unload);
         }
+        for upload in &uploads {
+            encoder.upload(upload);
+        }
         let frame = Frame::of(FrameKind::Actions, |out| encoder.finish(out));
         prop_assert!(encoder.is_empty());
         let read = Actions::decode(&frame.header, frame.body_len(), &LIMITS).unwrap();
@@ -142,6 +152,7 @@ proptest! {
         }
         prop_assert_eq!(read.actions().count(), actions.len());
         prop_assert_eq!((read.loads, read.cancels, read.queries), (loads, cancels, queries));
+        prop_assert_eq!((read.unloads, read.uploads), (unloads, uploads));
     }
 
     #[test]

@@ -27,7 +27,7 @@ enum Tool {
     Bench(bench::Arguments),
     /// Show a binary log as TSV
     Log(log::Arguments),
-    /// Show, load, unload and replace a controller's models
+    /// Show, load, unload, replace and upload a controller's models
     Model(model::Arguments),
     /// Compile an ONNX model, to be served
     #[command(alias = "convert")]

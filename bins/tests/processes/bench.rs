@@ -93,6 +93,13 @@ impl Bench {
         self.server("worker_dummy", &["--port", &address.port().to_string()], &[])
     }
 
+    /// Starts one on a port that it had before.
+    pub(crate) fn cpu_worker_at(&self, address: SocketAddr, models: &Path) -> Server {
+        let (port, models) = (address.port().to_string(), models.to_str());
+        let models = models.expect("test paths are text");
+        self.server("worker", &["--port", &port, "--models", models], &[])
+    }
+
     /// Starts a controller on a free port, with its logs in [`Bench::logs`].
     pub(crate) fn controller(&self, kind: &str, worker: SocketAddr, options: &[&str]) -> Server {
         self.controller_of(kind, &[worker], options)

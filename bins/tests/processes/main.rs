@@ -24,3 +24,4 @@ mod settings;
 mod shape;
 mod single;
 mod system_benches;
+mod uploads;

@@ -94,7 +94,7 @@ pub(crate) fn version(factor: f32) -> Artifact {
 }
 
 /// Puts a version into a folder, in new files.
-fn put(version: &Artifact, folder: &Path) {
+pub(crate) fn put(version: &Artifact, folder: &Path) {
     if folder.exists() {
         fs::remove_dir_all(folder).expect("a test may remove files");
     }
@@ -127,7 +127,8 @@ async fn ask_until(session: &mut Session, models: [ModelId; 2], done: &Cell<bool
     answered
 }
 
-const INPUT: u32 = 256;
+/// Bytes of an input of the digits model.
+pub(crate) const INPUT: u32 = 256;
 
 #[test]
 fn new_versions_take_over_under_load_without_a_lost_request() {

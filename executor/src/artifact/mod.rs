@@ -45,6 +45,7 @@ pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
 pub use step::{CheckedStep, Extent};
 pub use store::locate;
+pub(crate) use store::put;
 pub use target::{Element, Precision, Target};
 pub use weights::Weights;
 use weights::hexadecimal;

@@ -5,6 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
 use super::{Artifact, ArtifactError, MANIFEST};
 
 impl Artifact {
@@ -27,9 +30,8 @@ impl Artifact {
         // What an interrupted process of the same number has left.
         let _ = fs::remove_dir_all(&new);
         let put = self.write(&new).and_then(|()| put(&new, folder).map_err(failed(folder)));
-        if put.is_err() {
-            let _ = fs::remove_dir_all(&new);
-        }
+        // What was there before, or what could not be put there; neither is in anybody's way.
+        let _ = fs::remove_dir_all(&new);
         put
     }
 }
@@ -56,19 +58,59 @@ fn beside(folder: &Path, what: &str) -> PathBuf {
     folder.with_file_name(format!(".{name}.{what}.{}", process::id()))
 }
 
-/// Renames a folder to another, which goes if it is there.
-fn put(new: &Path, folder: &Path) -> io::Result<()> {
-    let old = beside(folder, "old");
-    let _ = fs::remove_dir_all(&old);
-    let there = folder.exists();
-    if there {
-        fs::rename(folder, &old)?;
+/// Renames a folder to another. What was there before is at `new` afterwards, and whoever looks meanwhile
+/// finds the one or the other.
+///
+/// # Errors
+/// If it cannot be renamed; then all is as it was.
+pub(crate) fn put(new: &Path, folder: &Path) -> io::Result<()> {
+    match fs::rename(new, folder) {
+        Err(error) if is_there(&error) => {}
+        done => return done,
     }
+    match renameat_with(CWD, new, CWD, folder, RenameFlags::EXCHANGE) {
+        // Network file systems cannot.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => put_in_turn(new, folder),
+        done => Ok(done?),
+    }
+}
+
+/// The same where two folders cannot change places: for an instant there is none.
+fn put_in_turn(new: &Path, folder: &Path) -> io::Result<()> {
+    let old = beside(new, "old");
+    fs::rename(folder, &old)?;
     if let Err(error) = fs::rename(new, folder) {
-        if there {
-            fs::rename(&old, folder)?;
-        }
+        fs::rename(&old, folder)?;
         return Err(error);
     }
-    if there { fs::remove_dir_all(&old) } else { Ok(()) }
+    fs::rename(&old, new)
+}
+
+/// Whether a folder could not be renamed because there is one of that name, or a link to one.
+fn is_there(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_in_place_changes_places_with_what_was_there() {
+        for put in [put, put_in_turn] {
+            let folder = tempfile::tempdir().unwrap();
+            let (new, place) = (folder.path().join(".new"), folder.path().join("place"));
+            for (path, content) in [(&new, "new"), (&place, "old")] {
+                fs::create_dir(path).unwrap();
+                fs::write(path.join("content"), content).unwrap();
+            }
+            put(&new, &place).unwrap();
+            assert_eq!(fs::read_to_string(place.join("content")).unwrap(), "new");
+            assert_eq!(fs::read_to_string(new.join("content")).unwrap(), "old");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+            assert!(put(&folder.path().join("nothing"), &place).is_err());
+            assert_eq!(fs::read_to_string(place.join("content")).unwrap(), "new");
+        }
+    }
 }

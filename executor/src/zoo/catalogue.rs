@@ -160,7 +160,9 @@ fn names_in(folder: &Path, holds: fn(&Path) -> bool) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let folders = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
     let models = folders.filter(|path| holds(path));
-    models.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+    let names = models.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    // No name leads to one that is still being uploaded.
+    names.filter(|name| !name.starts_with('.')).collect()
 }
 
 fn is_model(folder: &Path) -> bool {

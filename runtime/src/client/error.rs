@@ -53,6 +53,24 @@ pub enum ClientError {
         /// The controller's words.
         message: String,
     },
+    /// A model was not uploaded, or not to every worker.
+    #[error("cannot upload model `{name}`: status {status}: {message}")]
+    Upload {
+        /// The model.
+        name: String,
+        /// The controller's answer.
+        status: Status,
+        /// The controller's words.
+        message: String,
+    },
+    /// The folder of a model cannot be read.
+    #[error("{} cannot be read as a compiled model", path.display())]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The controller does not list its models.
     #[error("the controller does not list its models: status {0}")]
     List(Status),

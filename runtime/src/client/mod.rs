@@ -27,6 +27,7 @@ mod session;
 mod slab;
 mod statistics;
 mod tally;
+mod upload;
 
 pub use error::ClientError;
 pub use inputs::InputMode;

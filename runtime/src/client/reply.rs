@@ -1,7 +1,7 @@
 //! Answers to loads, unloads, replacements and lists.
 
 use clockwork_wire::codec::Listing;
-use clockwork_wire::{LoadResponse, ReplaceResponse, RequestId, UnloadResponse};
+use clockwork_wire::{LoadResponse, ReplaceResponse, RequestId, UnloadResponse, UploadResponse};
 
 use super::ClientError;
 
@@ -10,6 +10,7 @@ pub(super) enum Reply {
     Load(LoadResponse),
     Unload(UnloadResponse),
     Replace(ReplaceResponse),
+    Upload(UploadResponse),
     List(Listing),
 }
 
@@ -20,6 +21,7 @@ impl Reply {
             Self::Load(response) => response.id,
             Self::Unload(response) => response.id,
             Self::Replace(response) => response.id,
+            Self::Upload(response) => response.id,
             Self::List(listing) => listing.id,
         }
     }

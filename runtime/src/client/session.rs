@@ -255,14 +255,18 @@ impl Session {
         self.hub.shutdown(CLOSE_WITHIN).await;
     }
 
-    fn next_id(&mut self) -> RequestId {
+    pub(super) fn next_id(&mut self) -> RequestId {
         let id = RequestId::new(self.asked);
         self.asked += 1;
         id
     }
 
     /// Asks something that is no inference, and waits for the answer.
-    async fn ask(&mut self, id: RequestId, ask: Ask<Part>) -> Result<Reply, ClientError> {
+    pub(super) async fn ask(
+        &mut self,
+        id: RequestId,
+        ask: Ask<Part>,
+    ) -> Result<Reply, ClientError> {
         let Some(link) = self.lines.any() else { return Err(self.no_connection()) };
         self.hub.send(link, ask);
         self.hub.flush();
@@ -315,6 +319,7 @@ impl Session {
             Answer::Load(response) => return Some(Reply::Load(response)),
             Answer::Unload(response) => return Some(Reply::Unload(response)),
             Answer::Replace(response) => return Some(Reply::Replace(response)),
+            Answer::Upload(response) => return Some(Reply::Upload(response)),
             Answer::Listing(listing) => return Some(Reply::List(listing)),
             Answer::Credits(credits) => self.lines.grant(link, credits),
         }

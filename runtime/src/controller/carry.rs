@@ -44,7 +44,11 @@ impl Core {
                 let heard = self.router.heard();
                 self.request(now, Sent { client, request, input, received, heard });
             }
-            ask @ (Ask::Load(_) | Ask::Unload(_) | Ask::Replace(_) | Ask::List(_)) => {
+            ask @ (Ask::Load(_)
+            | Ask::Unload(_)
+            | Ask::Replace(_)
+            | Ask::Upload(_)
+            | Ask::List(_)) => {
                 self.give(now, ShardIndex::FIRST, Input::Ask { client, ask, received });
             }
         }
@@ -123,9 +127,10 @@ impl Core {
         match report {
             Report::Result { result, .. } => self.shard_of(result.id),
             Report::CancelReply { id, .. } => self.shard_of(*id),
-            Report::ModelLoaded(_) | Report::ModelUnloaded(_) | Report::State { .. } => {
-                ShardIndex::FIRST
-            }
+            Report::ModelLoaded(_)
+            | Report::ModelUnloaded(_)
+            | Report::Uploaded(_)
+            | Report::State { .. } => ShardIndex::FIRST,
         }
     }
 

@@ -108,6 +108,7 @@ impl Controller {
     /// A client is gone: what it asked for is withdrawn where it is not under way.
     pub(super) fn client_down(&mut self, now: Nanos, client: ClientId) {
         self.clients.remove(&client);
+        self.uploader_down(client);
         for (request, model) in self.ledger.of_client(client) {
             let input = clockwork_scheduler::Input::Withdraw { request, model };
             self.scheduler.handle(now, input);

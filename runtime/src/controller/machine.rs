@@ -22,6 +22,7 @@ use super::replacing::Replacements;
 use super::shards::Member;
 use super::startup::Startup;
 use super::unloading::Unloads;
+use super::uploading::Uploads;
 use super::versions::Draining;
 use crate::net::{Ask, Batch, Command, Part, Report};
 
@@ -66,6 +67,7 @@ pub struct Controller {
     pub(super) results: VecDeque<Arrived>,
     pub(super) samples: Samples,
     pub(super) unloads: Unloads,
+    pub(super) uploads: Uploads,
     pub(super) replacements: Replacements,
     /// Older versions that have not answered all that they were asked.
     pub(super) draining: Vec<Draining>,
@@ -118,6 +120,7 @@ impl Controller {
             results: VecDeque::new(),
             samples: Samples::default(),
             unloads: Unloads::default(),
+            uploads: Uploads::default(),
             replacements: Replacements::default(),
             draining: Vec::new(),
             loads: 0,
@@ -153,6 +156,9 @@ impl Controller {
             Input::Ask { client, ask: Ask::Replace(request), .. } => {
                 self.replace_requested(client, request);
             }
+            Input::Ask { client, ask: Ask::Upload(request), .. } => {
+                self.upload_requested(client, &request);
+            }
             Input::Ask { client, ask: Ask::List(id), .. } => self.list(now, client, id),
             Input::WorkerUp(worker) => self.worker_up(worker),
             Input::WorkerDown(worker) => self.worker_down(now, worker),
@@ -173,6 +179,7 @@ impl Controller {
             Report::ModelLoaded(loaded) => self.loaded(now, worker, loaded),
             Report::State { state, .. } => self.state(now, worker, state),
             Report::ModelUnloaded(unloaded) => self.unloaded(worker, &unloaded),
+            Report::Uploaded(uploaded) => self.uploaded(worker, &uploaded),
             // Nothing here cancels actions yet: what is ordered is wanted.
             Report::CancelReply { .. } => {}
         }
@@ -261,6 +268,7 @@ impl Controller {
             self.load_lost(now, worker, id, &group);
         }
         self.unload_lost(worker);
+        self.upload_lost(worker);
         if self.startup.is_none() && !self.announce_down(now, worker) {
             let input = clockwork_scheduler::Input::WorkerDown { worker };
             self.scheduler.handle(now, input);

@@ -29,6 +29,7 @@ mod startup;
 #[cfg(test)]
 mod tests;
 mod unloading;
+mod uploading;
 mod versions;
 mod workers;
 

@@ -96,6 +96,7 @@ impl Controller {
                 for (client, request) in early {
                     self.load_requested(now, client, request);
                 }
+                self.begin_early_uploads();
             }
             Stage::Loading { last, .. } if !loading && now >= *last + patience => {
                 self.begin_serving(now);

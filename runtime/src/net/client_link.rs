@@ -6,7 +6,8 @@ use clockwork_wire::codec::{
 };
 use clockwork_wire::{
     Credits, InferRequest, InferResponse, LoadRequest, LoadResponse, Nanos, Payload,
-    ReplaceRequest, ReplaceResponse, RequestId, Role, UnloadRequest, UnloadResponse,
+    ReplaceRequest, ReplaceResponse, RequestId, Role, UnloadRequest, UnloadResponse, UploadRequest,
+    UploadResponse,
 };
 
 use super::Part;
@@ -28,6 +29,8 @@ pub enum Ask<B> {
     Unload(UnloadRequest),
     /// A new version of a model.
     Replace(ReplaceRequest),
+    /// A step of an upload.
+    Upload(UploadRequest),
     /// The list of models.
     List(RequestId),
 }
@@ -49,6 +52,8 @@ pub enum Answer<B> {
     Unload(UnloadResponse),
     /// To [`Ask::Replace`].
     Replace(ReplaceResponse),
+    /// To [`Ask::Upload`].
+    Upload(UploadResponse),
     /// To [`Ask::List`].
     Listing(Listing),
     /// What the client may have outstanding from now on.
@@ -84,6 +89,7 @@ impl Dialect for ClientSide {
             Ask::Load(request) => encoder.load(&request),
             Ask::Unload(request) => encoder.unload(&request),
             Ask::Replace(request) => encoder.replace(&request),
+            Ask::Upload(request) => encoder.upload(&request),
             Ask::List(id) => encoder.list(id),
         }
         None
@@ -118,6 +124,7 @@ impl Dialect for ClientSide {
         frame.loads.into_iter().for_each(|response| ear.hear(Answer::Load(response)));
         frame.unloads.into_iter().for_each(|response| ear.hear(Answer::Unload(response)));
         frame.replaces.into_iter().for_each(|response| ear.hear(Answer::Replace(response)));
+        frame.uploads.into_iter().for_each(|response| ear.hear(Answer::Upload(response)));
         frame.listings.into_iter().for_each(|listing| ear.hear(Answer::Listing(listing)));
         Ok(())
     }
@@ -128,6 +135,7 @@ impl Dialect for ClientSide {
             other @ (Answer::Load(_)
             | Answer::Unload(_)
             | Answer::Replace(_)
+            | Answer::Upload(_)
             | Answer::Listing(_)
             | Answer::Credits(_)) => other,
         }
@@ -155,6 +163,7 @@ impl Dialect for ServiceSide {
             Answer::Load(response) => encoder.load(&response),
             Answer::Unload(response) => encoder.unload(&response),
             Answer::Replace(response) => encoder.replace(&response),
+            Answer::Upload(response) => encoder.upload(&response),
             Answer::Listing(list) => encoder.listing(list.id, list.status, &list.models),
             Answer::Credits(credits) => encoder.credits(credits),
         }
@@ -189,6 +198,7 @@ impl Dialect for ServiceSide {
         }
         frame.unloads.into_iter().for_each(|request| ear.hear(Ask::Unload(request)));
         frame.replaces.into_iter().for_each(|request| ear.hear(Ask::Replace(request)));
+        frame.uploads.into_iter().for_each(|request| ear.hear(Ask::Upload(request)));
         frame.lists.into_iter().for_each(|id| ear.hear(Ask::List(id)));
         Ok(())
     }
@@ -196,7 +206,11 @@ impl Dialect for ServiceSide {
     fn with_body(message: Ask<Payload>, body: Payload) -> Ask<Payload> {
         match message {
             Ask::Infer { request, .. } => Ask::Infer { request, input: body },
-            other @ (Ask::Load(_) | Ask::Unload(_) | Ask::Replace(_) | Ask::List(_)) => other,
+            other @ (Ask::Load(_)
+            | Ask::Unload(_)
+            | Ask::Replace(_)
+            | Ask::Upload(_)
+            | Ask::List(_)) => other,
         }
     }
 }

@@ -7,7 +7,7 @@ use clockwork_wire::codec::{
 };
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, Encoding, LoadModel, ModelLoaded, ModelUnloaded,
-    Nanos, Payload, Role, UnloadModel, WorkerState,
+    ModelUploaded, Nanos, Payload, Role, UnloadModel, UploadModel, WorkerState,
 };
 
 use super::Part;
@@ -28,6 +28,8 @@ pub enum Command<I> {
     },
     /// Forget models.
     UnloadModel(UnloadModel),
+    /// A step of an upload.
+    Upload(UploadModel),
     /// Do not start this action.
     Cancel(ActionId),
     /// Say what state you are in; the answer names this id.
@@ -61,6 +63,8 @@ pub enum Report<B> {
     ModelLoaded(ModelLoaded),
     /// The one result of an [`UnloadModel`].
     ModelUnloaded(ModelUnloaded),
+    /// The one answer to an [`UploadModel`].
+    Uploaded(ModelUploaded),
     /// Answers a [`Command::Cancel`].
     CancelReply {
         /// The action.
@@ -98,6 +102,7 @@ impl Dialect for ControllerSide {
             Command::LoadModel(load) => encoder.load_model(&load),
             Command::Action { action, inputs } => return encode_action(encoder, &action, inputs),
             Command::UnloadModel(unload) => encoder.unload_model(&unload),
+            Command::Upload(upload) => encoder.upload(&upload),
             Command::Cancel(id) => encoder.cancel(id),
             Command::Query(id) => encoder.query_state(id),
         }
@@ -132,6 +137,7 @@ impl Dialect for ControllerSide {
             }
         }
         frame.unloaded.into_iter().for_each(|u| ear.hear(Report::ModelUnloaded(u)));
+        frame.uploaded.into_iter().for_each(|u| ear.hear(Report::Uploaded(u)));
         for (id, cancelled) in frame.cancel_replies {
             ear.hear(Report::CancelReply { id, cancelled });
         }
@@ -146,6 +152,7 @@ impl Dialect for ControllerSide {
             Report::Result { result, .. } => Report::Result { result, output: body },
             other @ (Report::ModelLoaded(_)
             | Report::ModelUnloaded(_)
+            | Report::Uploaded(_)
             | Report::CancelReply { .. }
             | Report::State { .. }) => other,
         }
@@ -200,6 +207,7 @@ impl Dialect for WorkerSide {
             }
             Report::ModelLoaded(loaded) => encoder.model_loaded(&loaded),
             Report::ModelUnloaded(unloaded) => encoder.model_unloaded(&unloaded),
+            Report::Uploaded(uploaded) => encoder.model_uploaded(&uploaded),
             Report::CancelReply { id, cancelled } => encoder.cancel_reply(id, cancelled),
             Report::State { query, state } => encoder.state(query, &state),
         }
@@ -239,6 +247,7 @@ impl Dialect for WorkerSide {
             }
         }
         frame.unloads.into_iter().for_each(|unload| ear.hear(Command::UnloadModel(unload)));
+        frame.uploads.into_iter().for_each(|upload| ear.hear(Command::Upload(upload)));
         frame.cancels.into_iter().for_each(|id| ear.hear(Command::Cancel(id)));
         frame.queries.into_iter().for_each(|id| ear.hear(Command::Query(id)));
         Ok(())
@@ -251,6 +260,7 @@ impl Dialect for WorkerSide {
             }
             other @ (Command::LoadModel(_)
             | Command::UnloadModel(_)
+            | Command::Upload(_)
             | Command::Cancel(_)
             | Command::Query(_)) => other,
         }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use clockwork_executor::upload::Intake;
 use clockwork_executor::{Input, Inputs, Output, Worker, WorkerConfig};
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, ClockOffset, Nanos, Span, Status,
@@ -11,7 +12,7 @@ use clockwork_wire::{
 use super::console::Console;
 use super::gate::{Entry, Gate, busy};
 use super::kept::{Kept, Outcome};
-use super::resolver::Resolver;
+use super::resolver::{Found, Resolver};
 use super::{Options, WorkerError};
 use crate::clock;
 use crate::net::{Command, Event, Hub, LinkId, Part, Peer, Report, Settings, WorkerSide};
@@ -34,7 +35,8 @@ pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), Wo
     let listener = Listener::adopt(options.listener).map_err(WorkerError::Listener)?;
     let network = &options.config.network;
     let devices = (options.devices)(bell.foreign().ringer()).map_err(WorkerError::Devices)?;
-    let resolver = Resolver::start(options.catalogue, bell.foreign());
+    let resolver =
+        Resolver::start(options.catalogue, intake(&options.config.worker), bell.foreign());
     let mut core = Core {
         worker: Worker::new(rules(&options.config.executor), devices),
         hub: Hub::new(bell.local(), Settings::from(network)),
@@ -71,14 +73,26 @@ impl Core {
         if let Some(acknowledged) = self.holder().and_then(|link| self.hub.acknowledged(link)) {
             self.kept.acknowledge(acknowledged);
         }
-        while let Some((id, source)) = self.resolver.next() {
-            self.worker.handle(now, Input::Resolved { id, source });
+        while let Some(found) = self.resolver.next() {
+            self.found(now, found);
         }
         while let Some(output) = self.worker.poll(now) {
             self.give_out(output);
         }
         self.summarise(now);
         self.hub.flush();
+    }
+
+    fn found(&mut self, now: Nanos, found: Found) {
+        match found {
+            Found::Model(id, source) => self.worker.handle(now, Input::Resolved { id, source }),
+            // A controller that lost its connection counts its uploads as failed: nobody waits.
+            Found::Uploaded(uploaded) => {
+                if let Some(link) = self.holder() {
+                    self.hub.send(link, Report::Uploaded(uploaded));
+                }
+            }
+        }
     }
 
     fn take_in(&mut self, now: Nanos, event: Event<Command<Inputs>>) {
@@ -92,6 +106,7 @@ impl Core {
             Event::Down { link, .. } => {
                 if self.gate.borrow_mut().leave(link) {
                     self.console.controller_left();
+                    self.resolver.drop_uploads();
                 }
             }
         }
@@ -104,6 +119,7 @@ impl Core {
             Entry::Replaces(old) => self.hub.close(old, "its controller has connected anew"),
             Entry::Granted => {}
         }
+        self.resolver.drop_uploads();
         self.console.controller_came(self.worker.counters());
         if self.kept.is_new(peer.hello.session) {
             self.worker.handle(now, Input::NewController);
@@ -123,6 +139,7 @@ impl Core {
             Command::UnloadModel(unload) => {
                 self.worker.handle(now, Input::UnloadModel(unload));
             }
+            Command::Upload(upload) => self.resolver.upload(upload),
             Command::Cancel(id) => self.worker.handle(now, Input::Cancel { id }),
             Command::Query(query) => self.tell_state(now, link, query),
         }
@@ -198,6 +215,12 @@ impl Core {
         }
         self.hub.shutdown(STOP_WITHIN).await;
     }
+}
+
+/// Takes in uploaded models as the configuration says.
+fn intake(config: &clockwork_config::WorkerConfig) -> impl FnOnce() -> Intake + Send + 'static {
+    let (folder, limit) = (config.model_dir.clone(), config.upload_max);
+    move || Intake::new((!folder.is_empty()).then(|| folder.into()), limit)
 }
 
 /// What the configuration allows a worker.

@@ -87,11 +87,15 @@ pub fn requests(data: &[u8]) -> bool {
         assert!(replace.name.len() <= NAME_MAX);
         encoder.replace(replace);
     }
+    for upload in &requests.uploads {
+        encoder.upload(upload);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Requests::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     assert!(again.infers().eq(requests.infers()));
     assert_eq!((again.loads, again.lists), (requests.loads, requests.lists));
     assert_eq!((again.unloads, again.replaces), (requests.unloads, requests.replaces));
+    assert_eq!(again.uploads, requests.uploads);
     true
 }
 
@@ -120,6 +124,9 @@ pub fn responses(data: &[u8]) -> bool {
     for replace in &responses.replaces {
         encoder.replace(replace);
     }
+    for upload in &responses.uploads {
+        encoder.upload(upload);
+    }
     if let Some(credits) = responses.credits {
         encoder.credits(credits);
     }
@@ -128,7 +135,7 @@ pub fn responses(data: &[u8]) -> bool {
     assert!(again.infers().eq(responses.infers()));
     assert_eq!((again.loads, again.listings), (responses.loads, responses.listings));
     assert_eq!((again.credits, again.unloads), (responses.credits, responses.unloads));
-    assert_eq!(again.replaces, responses.replaces);
+    assert_eq!((again.replaces, again.uploads), (responses.replaces, responses.uploads));
     true
 }
 
@@ -163,6 +170,9 @@ pub fn actions(data: &[u8]) -> bool {
         assert!((1..=COPIES_MAX).contains(&unload.copies));
         encoder.unload_model(unload);
     }
+    for upload in &actions.uploads {
+        encoder.upload(upload);
+    }
     let again = rewrite(|out| encoder.finish(out));
     let again = Actions::decode(&again.header, again.body_len, &AGAIN).expect("ours is valid");
     let all = |actions: &Actions<'_>| -> Vec<_> {
@@ -171,6 +181,7 @@ pub fn actions(data: &[u8]) -> bool {
     assert_eq!(all(&again), all(&actions));
     assert_eq!((again.loads, again.cancels), (actions.loads, actions.cancels));
     assert_eq!((again.queries, again.unloads), (actions.queries, actions.unloads));
+    assert_eq!(again.uploads, actions.uploads);
     true
 }
 
@@ -198,6 +209,9 @@ pub fn results(data: &[u8]) -> bool {
     for unloaded in &results.unloaded {
         encoder.model_unloaded(unloaded);
     }
+    for uploaded in &results.uploaded {
+        encoder.model_uploaded(uploaded);
+    }
     for (query, state) in &results.states {
         assert!(state.models.is_sorted_by_key(|model| model.model));
         assert!(size_of_val(state.models.as_slice()) <= 4 << 20);
@@ -208,7 +222,7 @@ pub fn results(data: &[u8]) -> bool {
     assert!(again.results().eq(results.results()));
     assert_eq!((again.loaded, again.states), (results.loaded, results.states));
     assert_eq!(again.cancel_replies, results.cancel_replies);
-    assert_eq!(again.unloaded, results.unloaded);
+    assert_eq!((again.unloaded, again.uploaded), (results.unloaded, results.uploaded));
     true
 }
 

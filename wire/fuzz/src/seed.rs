@@ -8,9 +8,10 @@ use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchProfile, BatchSize, BootId, Credits,
     DeviceState, Encoding, GpuId, Hello, Home, InferRequest, InferResponse, InputSpec, Interval,
     LinkKind, ListedModel, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
-    ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, ReplaceRequest,
-    ReplaceResponse, RequestId, Role, SessionId, Span, Status, UnloadModel, UnloadRequest,
-    UnloadResponse, UserId, Window, WorkerState,
+    ModelProfile, ModelUnloaded, ModelUploaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages,
+    ReplaceRequest, ReplaceResponse, RequestId, Role, SessionId, Span, Status, UnloadModel,
+    UnloadRequest, UnloadResponse, UploadFile, UploadModel, UploadRequest, UploadResponse,
+    UploadStep, UserId, Window, WorkerState,
 };
 
 /// Preambles.
@@ -57,6 +58,10 @@ pub fn requests() -> Vec<Vec<u8>> {
     encoder.unload(&UnloadRequest { id: RequestId::new(6), user, model, copies: 5 });
     let name = "resnet50_v2".to_owned();
     encoder.replace(&ReplaceRequest { id: RequestId::new(7), user, name });
+    for step in steps() {
+        let (id, upload) = (RequestId::new(8), RequestId::new(9));
+        encoder.upload(&UploadRequest { id, upload, step });
+    }
     encoder.list(RequestId::new(5));
     vec![empty, frame(|out| encoder.finish(out))]
 }
@@ -81,6 +86,7 @@ pub fn responses() -> Vec<Vec<u8>> {
     encoder.listing(RequestId::new(5), Status::OK, &[model.clone(), model]);
     encoder.unload(&UnloadResponse { message: "no such model".to_owned(), ..Default::default() });
     encoder.replace(&ReplaceResponse { models: 3, ..Default::default() });
+    encoder.upload(&UploadResponse { message: "no disk".to_owned(), ..Default::default() });
     encoder.credits(Credits::UNLIMITED);
     vec![empty, frame(|out| encoder.finish(out))]
 }
@@ -113,6 +119,9 @@ pub fn actions() -> Vec<Vec<u8>> {
         shown: ModelId::new(9),
     });
     encoder.unload_model(&UnloadModel { id: ID, model: ModelId::new(3), copies: 2 });
+    for step in steps() {
+        encoder.upload(&UploadModel { id: ID, upload: ID, step });
+    }
     encoder.cancel(ID);
     encoder.query_state(ID);
     vec![empty, frame(|out| encoder.finish(out))]
@@ -150,6 +159,8 @@ pub fn results() -> Vec<Vec<u8>> {
     });
     let (status, message) = (Status::UNKNOWN_MODEL, "no such model".to_owned());
     encoder.model_unloaded(&ModelUnloaded { id: ID, status, message, model: ModelId::new(9) });
+    let (status, message) = (Status::RUNTIME_ERROR, "no disk".to_owned());
+    encoder.model_uploaded(&ModelUploaded { id: ID, status, message });
     encoder.cancel_reply(ID, true);
     encoder.state(ID, &state());
     vec![empty, frame(|out| encoder.finish(out))]
@@ -195,6 +206,14 @@ fn state() -> WorkerState {
         devices: vec![device, next],
         models: models.to_vec(),
     }
+}
+
+/// One step of an upload of each kind.
+fn steps() -> [UploadStep; 3] {
+    let file = UploadFile { path: "manifest.json".to_owned(), len: 3 };
+    let (name, files, sha256) = ("m".to_owned(), vec![file], [7; 32]);
+    let begin = UploadStep::Begin { name, files, sha256 };
+    [begin, UploadStep::Data { offset: 1, bytes: vec![1, 2].into() }, UploadStep::Drop]
 }
 
 fn profile() -> ModelProfile {

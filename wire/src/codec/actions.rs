@@ -6,13 +6,14 @@ use flatbuffers::{Vector, WIPOffset};
 
 use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
 use super::generated as fb;
+use super::upload::{put_step, step};
 use super::word::{
     action_id, batch, copies, encoding, kind, pages, put_action_id, put_batch, put_encoding,
 };
 use super::{DecodeError, FrameKind, Limits, NAME_MAX, Sink, check};
 use crate::{
     Action, ActionId, ActionKind, Encoding, Foreign, GpuId, LoadModel, ModelId, Nanos, Payload,
-    Span, UnloadModel, Window,
+    Span, UnloadModel, UploadModel, Window,
 };
 
 /// Collects a turn's actions for one worker into one frame.
@@ -25,6 +26,7 @@ pub struct ActionsEncoder {
     cancels: Vec<fb::ActionId>,
     queries: Vec<fb::ActionId>,
     unloads: Vec<WIPOffset<fb::UnloadModel<'static>>>,
+    uploads: Vec<WIPOffset<fb::UploadModel<'static>>>,
 }
 
 impl Default for ActionsEncoder {
@@ -44,6 +46,7 @@ impl ActionsEncoder {
             cancels: Vec::new(),
             queries: Vec::new(),
             unloads: Vec::new(),
+            uploads: Vec::new(),
         }
     }
 
@@ -130,6 +133,18 @@ impl ActionsEncoder {
         self.unloads.push(fb::UnloadModel::create(&mut self.frame.builder, &args));
     }
 
+    /// Adds a step of an upload.
+    ///
+    /// # Panics
+    /// If it is longer than [`UploadModel`] allows.
+    pub fn upload(&mut self, upload: &UploadModel) {
+        let builder = &mut self.frame.builder;
+        let step = Some(put_step(builder, &upload.step));
+        let (id, whole) = (put_action_id(upload.id), put_action_id(upload.upload));
+        let args = fb::UploadModelArgs { id: Some(&id), upload: Some(&whole), step };
+        self.uploads.push(fb::UploadModel::create(builder, &args));
+    }
+
     /// Adds a question for the worker's state, whose answer names `id`.
     pub fn query_state(&mut self, id: ActionId) {
         self.queries.push(put_action_id(id));
@@ -145,6 +160,7 @@ impl ActionsEncoder {
         self.actions.is_empty()
             && self.loads.is_empty()
             && self.unloads.is_empty()
+            && self.uploads.is_empty()
             && self.cancels.is_empty()
             && self.queries.is_empty()
     }
@@ -165,6 +181,7 @@ impl ActionsEncoder {
             cancels: self.frame.vector(&mut self.cancels),
             queries: self.frame.vector(&mut self.queries),
             unloads: self.frame.vector(&mut self.unloads),
+            uploads: self.frame.vector(&mut self.uploads),
         };
         let root = fb::Actions::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
@@ -172,7 +189,7 @@ impl ActionsEncoder {
 }
 
 /// The actions of one frame, checked. The order in which they count: loads, actions, unloads,
-/// cancels, queries.
+/// uploads, cancels, queries.
 #[derive(Debug)]
 pub struct Actions<'a> {
     raw: Option<Vector<'a, fb::Action>>,
@@ -181,6 +198,8 @@ pub struct Actions<'a> {
     pub loads: Vec<LoadModel>,
     /// Orders to forget models.
     pub unloads: Vec<UnloadModel>,
+    /// Steps of uploads.
+    pub uploads: Vec<UploadModel>,
     /// Actions to cancel if that is still possible.
     pub cancels: Vec<ActionId>,
     /// Questions for the state; the answer names the id.
@@ -227,6 +246,7 @@ impl<'a> Actions<'a> {
             sizes,
             loads: raw.loads().into_iter().flatten().map(load).collect::<Result<_, _>>()?,
             unloads: raw.unloads().into_iter().flatten().map(unload).collect::<Result<_, _>>()?,
+            uploads: raw.uploads().into_iter().flatten().map(upload).collect::<Result<_, _>>()?,
             cancels: raw.cancels().into_iter().flatten().map(action_id).collect(),
             queries: raw.queries().into_iter().flatten().map(action_id).collect(),
         })
@@ -341,6 +361,11 @@ fn shown(raw: &fb::LoadModel<'_>, model: ModelId) -> Result<ModelId, DecodeError
 fn unload(raw: fb::UnloadModel<'_>) -> Result<UnloadModel, DecodeError> {
     let (id, model) = (action_id(raw.id()), ModelId::new(raw.model()));
     Ok(UnloadModel { id, model, copies: copies("unload_model.copies", model, raw.copies(), 1)? })
+}
+
+fn upload(raw: fb::UploadModel<'_>) -> Result<UploadModel, DecodeError> {
+    let (id, upload) = (action_id(raw.id()), action_id(raw.upload()));
+    Ok(UploadModel { id, upload, step: step(raw.step())? })
 }
 
 /// Stands for a model's own id.

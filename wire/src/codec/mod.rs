@@ -62,6 +62,7 @@ mod actions;
 mod profile;
 mod results;
 mod state;
+mod upload;
 
 #[rustfmt::skip]
 #[allow(warnings, unsafe_code, reason = "flatc writes this file; it is not ours to polish")]
@@ -88,6 +89,12 @@ pub const MESSAGE_MAX: usize = 1024;
 
 /// The most copies of a model that one message makes or reports.
 pub const COPIES_MAX: u32 = 65_536;
+
+/// The most files of one upload.
+pub const UPLOAD_FILES_MAX: usize = 1024;
+
+/// The most bytes of one step of an upload: so few that messages behind it hardly wait.
+pub const UPLOAD_DATA_MAX: usize = 64 << 10;
 
 /// The longest run of equal models in a state or a listing: [`COPIES_MAX`] as a length.
 const RUN_MAX: usize = 65_536;

@@ -6,11 +6,12 @@ use flatbuffers::{Vector, WIPOffset};
 
 use super::frame::{FRAME_FULL, FrameWriter, InlineCursor};
 use super::generated as fb;
+use super::upload::{put_step, step};
 use super::word::{copies, encoding, put_encoding};
 use super::{COPIES_MAX, DecodeError, FrameKind, Limits, NAME_MAX, Sink, check};
 use crate::{
     InferRequest, InputSpec, LoadRequest, ModelId, Payload, ReplaceRequest, RequestId, Span,
-    UnloadRequest, UserId,
+    UnloadRequest, UploadRequest, UserId,
 };
 
 /// Collects a turn's requests into one frame.
@@ -22,6 +23,7 @@ pub struct RequestsEncoder {
     lists: Vec<u64>,
     unloads: Vec<WIPOffset<fb::UnloadRequest<'static>>>,
     replaces: Vec<WIPOffset<fb::ReplaceRequest<'static>>>,
+    uploads: Vec<WIPOffset<fb::UploadRequest<'static>>>,
 }
 
 impl Default for RequestsEncoder {
@@ -40,6 +42,7 @@ impl RequestsEncoder {
             lists: Vec::new(),
             unloads: Vec::new(),
             replaces: Vec::new(),
+            uploads: Vec::new(),
         }
     }
 
@@ -118,6 +121,18 @@ impl RequestsEncoder {
         self.replaces.push(fb::ReplaceRequest::create(builder, &args));
     }
 
+    /// Adds a step of an upload.
+    ///
+    /// # Panics
+    /// If it is longer than [`UploadRequest`] allows.
+    pub fn upload(&mut self, request: &UploadRequest) {
+        let builder = &mut self.frame.builder;
+        let step = Some(put_step(builder, &request.step));
+        let (id, upload) = (request.id.get(), request.upload.get());
+        let args = fb::UploadRequestArgs { id, upload, step };
+        self.uploads.push(fb::UploadRequest::create(builder, &args));
+    }
+
     /// Adds a request for the list of models.
     pub fn list(&mut self, id: RequestId) {
         self.lists.push(id.get());
@@ -129,6 +144,7 @@ impl RequestsEncoder {
             && self.loads.is_empty()
             && self.unloads.is_empty()
             && self.replaces.is_empty()
+            && self.uploads.is_empty()
             && self.lists.is_empty()
     }
 
@@ -147,6 +163,7 @@ impl RequestsEncoder {
             lists: self.frame.vector(&mut self.lists),
             unloads: self.frame.vector(&mut self.unloads),
             replaces: self.frame.vector(&mut self.replaces),
+            uploads: self.frame.vector(&mut self.uploads),
         };
         let root = fb::Requests::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
@@ -154,7 +171,7 @@ impl RequestsEncoder {
 }
 
 /// The requests of one frame, checked. The order in which they count: loads, infers,
-/// unloads, replaces, lists.
+/// unloads, replaces, uploads, lists.
 #[derive(Debug)]
 pub struct Requests<'a> {
     infers: Option<Vector<'a, fb::InferRequest>>,
@@ -166,6 +183,8 @@ pub struct Requests<'a> {
     pub unloads: Vec<UnloadRequest>,
     /// Requests for new versions of models.
     pub replaces: Vec<ReplaceRequest>,
+    /// Steps of uploads.
+    pub uploads: Vec<UploadRequest>,
 }
 
 impl<'a> Requests<'a> {
@@ -194,6 +213,7 @@ impl<'a> Requests<'a> {
                 .flatten()
                 .map(replace)
                 .collect::<Result<_, _>>()?,
+            uploads: raw.uploads().into_iter().flatten().map(upload).collect::<Result<_, _>>()?,
         })
     }
 
@@ -254,4 +274,9 @@ fn replace(raw: fb::ReplaceRequest<'_>) -> Result<ReplaceRequest, DecodeError> {
         user: UserId::new(raw.user()),
         name: check::name("replace_request.name length", raw.name())?,
     })
+}
+
+fn upload(raw: fb::UploadRequest<'_>) -> Result<UploadRequest, DecodeError> {
+    let (id, upload) = (RequestId::new(raw.id()), RequestId::new(raw.upload()));
+    Ok(UploadRequest { id, upload, step: step(raw.step())? })
 }

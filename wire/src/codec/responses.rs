@@ -10,7 +10,7 @@ use super::word::{copies, credits, put_credits};
 use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, NAME_MAX, RUN_MAX, Sink, check};
 use crate::{
     Credits, Foreign, Home, InferResponse, ListedModel, LoadResponse, ModelId, Nanos, Origin,
-    Payload, ReplaceResponse, RequestId, Status, UnloadResponse,
+    Payload, ReplaceResponse, RequestId, Status, UnloadResponse, UploadResponse,
 };
 
 /// Collects a turn's responses into one frame.
@@ -22,6 +22,7 @@ pub struct ResponsesEncoder {
     listings: Vec<WIPOffset<fb::Listing<'static>>>,
     unloads: Vec<WIPOffset<fb::UnloadResponse<'static>>>,
     replaces: Vec<WIPOffset<fb::ReplaceResponse<'static>>>,
+    uploads: Vec<WIPOffset<fb::UploadResponse<'static>>>,
     credits: Option<fb::Credits>,
 }
 
@@ -41,6 +42,7 @@ impl ResponsesEncoder {
             listings: Vec::new(),
             unloads: Vec::new(),
             replaces: Vec::new(),
+            uploads: Vec::new(),
             credits: None,
         }
     }
@@ -117,6 +119,15 @@ impl ResponsesEncoder {
         self.replaces.push(fb::ReplaceResponse::create(builder, &args));
     }
 
+    /// Adds the response to a step of an upload. A long message is cut to [`MESSAGE_MAX`].
+    pub fn upload(&mut self, response: &UploadResponse) {
+        let builder = &mut self.frame.builder;
+        let message = Some(builder.create_string(check::cut(&response.message, MESSAGE_MAX)));
+        let (id, status) = (response.id.get(), response.status.get());
+        let args = fb::UploadResponseArgs { id, status, message };
+        self.uploads.push(fb::UploadResponse::create(builder, &args));
+    }
+
     /// Adds the list of models.
     ///
     /// # Panics
@@ -142,6 +153,7 @@ impl ResponsesEncoder {
             && self.listings.is_empty()
             && self.unloads.is_empty()
             && self.replaces.is_empty()
+            && self.uploads.is_empty()
             && self.credits.is_none()
     }
 
@@ -161,6 +173,7 @@ impl ResponsesEncoder {
             credits: credits.as_ref(),
             unloads: self.frame.vector(&mut self.unloads),
             replaces: self.frame.vector(&mut self.replaces),
+            uploads: self.frame.vector(&mut self.uploads),
         };
         let root = fb::Responses::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
@@ -190,6 +203,8 @@ pub struct Responses<'a> {
     pub unloads: Vec<UnloadResponse>,
     /// Responses to requests for new versions of models.
     pub replaces: Vec<ReplaceResponse>,
+    /// Responses to steps of uploads.
+    pub uploads: Vec<UploadResponse>,
     /// What may be outstanding from now on; `None` if nothing changes.
     pub credits: Option<Credits>,
 }
@@ -225,6 +240,7 @@ impl<'a> Responses<'a> {
                 .flatten()
                 .map(replace)
                 .collect::<Result<_, _>>()?,
+            uploads: raw.uploads().into_iter().flatten().map(upload).collect::<Result<_, _>>()?,
             credits: raw.credits().map(credits),
         })
     }
@@ -281,6 +297,14 @@ fn replace(raw: fb::ReplaceResponse<'_>) -> Result<ReplaceResponse, DecodeError>
         status: Status::new(raw.status()),
         message: check::message("replace_response.message length", raw.message())?,
         models: raw.models(),
+    })
+}
+
+fn upload(raw: fb::UploadResponse<'_>) -> Result<UploadResponse, DecodeError> {
+    Ok(UploadResponse {
+        id: RequestId::new(raw.id()),
+        status: Status::new(raw.status()),
+        message: check::message("upload_response.message length", raw.message())?,
     })
 }
 

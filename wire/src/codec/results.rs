@@ -12,8 +12,8 @@ use super::state::{put_state, state};
 use super::word::{action_id, copies, interval, kind, put_action_id, put_batch, put_interval};
 use super::{DecodeError, FrameKind, Limits, MESSAGE_MAX, Sink, check};
 use crate::{
-    ActionId, ActionResult, Foreign, GpuId, ModelId, ModelLoaded, ModelUnloaded, Nanos, Payload,
-    Span, Status, WorkerState,
+    ActionId, ActionResult, Foreign, GpuId, ModelId, ModelLoaded, ModelUnloaded, ModelUploaded,
+    Nanos, Payload, Span, Status, WorkerState,
 };
 
 /// Collects a turn's results into one frame.
@@ -25,6 +25,7 @@ pub struct ResultsEncoder {
     cancel_replies: Vec<fb::CancelReply>,
     states: Vec<WIPOffset<fb::WorkerState<'static>>>,
     unloaded: Vec<WIPOffset<fb::ModelUnloaded<'static>>>,
+    uploaded: Vec<WIPOffset<fb::ModelUploaded<'static>>>,
 }
 
 impl Default for ResultsEncoder {
@@ -43,6 +44,7 @@ impl ResultsEncoder {
             cancel_replies: Vec::new(),
             states: Vec::new(),
             unloaded: Vec::new(),
+            uploaded: Vec::new(),
         }
     }
 
@@ -135,11 +137,21 @@ impl ResultsEncoder {
         self.cancel_replies.push(fb::CancelReply::new(&put_action_id(id), cancelled));
     }
 
+    /// Adds the answer to a step of an upload. A long message is cut to [`MESSAGE_MAX`].
+    pub fn model_uploaded(&mut self, uploaded: &ModelUploaded) {
+        let builder = &mut self.frame.builder;
+        let message = Some(builder.create_string(check::cut(&uploaded.message, MESSAGE_MAX)));
+        let (id, status) = (put_action_id(uploaded.id), uploaded.status.get());
+        let args = fb::ModelUploadedArgs { id: Some(&id), status, message };
+        self.uploaded.push(fb::ModelUploaded::create(builder, &args));
+    }
+
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.results.is_empty()
             && self.loaded.is_empty()
             && self.unloaded.is_empty()
+            && self.uploaded.is_empty()
             && self.cancel_replies.is_empty()
             && self.states.is_empty()
     }
@@ -158,6 +170,7 @@ impl ResultsEncoder {
             cancel_replies: self.frame.vector(&mut self.cancel_replies),
             states: self.frame.vector(&mut self.states),
             unloaded: self.frame.vector(&mut self.unloaded),
+            uploaded: self.frame.vector(&mut self.uploaded),
         };
         let root = fb::Results::create(&mut self.frame.builder, &args);
         self.frame.finish(root, out);
@@ -173,6 +186,8 @@ pub struct Results<'a> {
     pub loaded: Vec<ModelLoaded>,
     /// Results of orders to forget models.
     pub unloaded: Vec<ModelUnloaded>,
+    /// Answers to steps of uploads.
+    pub uploaded: Vec<ModelUploaded>,
     /// Answers to cancellations: `true` if the action was cancelled, `false` if it was too late.
     pub cancel_replies: Vec<(ActionId, bool)>,
     /// The worker's state, with the question that it answers.
@@ -198,10 +213,12 @@ impl<'a> Results<'a> {
         let replies = raw.cancel_replies().into_iter().flatten();
         let states = raw.states().into_iter().flatten();
         let unloads = raw.unloaded().into_iter().flatten();
+        let uploads = raw.uploaded().into_iter().flatten();
         Ok(Self {
             raw: raw.results(),
             loaded: raw.loaded().into_iter().flatten().map(loaded).collect::<Result<_, _>>()?,
             unloaded: unloads.map(unloaded).collect::<Result<_, _>>()?,
+            uploaded: uploads.map(uploaded).collect::<Result<_, _>>()?,
             cancel_replies: replies.map(|r| (action_id(r.id()), r.cancelled())).collect(),
             states: states
                 .map(|raw| state(raw, limits.body, &mut expanded))
@@ -262,5 +279,13 @@ fn unloaded(raw: fb::ModelUnloaded<'_>) -> Result<ModelUnloaded, DecodeError> {
         status: Status::new(raw.status()),
         message: check::message("model_unloaded.message length", raw.message())?,
         model: ModelId::new(raw.model()),
+    })
+}
+
+fn uploaded(raw: fb::ModelUploaded<'_>) -> Result<ModelUploaded, DecodeError> {
+    Ok(ModelUploaded {
+        id: action_id(raw.id()),
+        status: Status::new(raw.status()),
+        message: check::message("model_uploaded.message length", raw.message())?,
     })
 }

@@ -7,7 +7,8 @@ use clockwork_wire::{
     LinkKind, ListedModel, LoadModel, LoadRequest, LoadResponse, LoadedModel, ModelId, ModelLoaded,
     ModelProfile, ModelUnloaded, Nanos, Origin, PAGE_BYTES, PageRange, Pages, ReplaceRequest,
     ReplaceResponse, RequestId, Role, SessionId, Span, Status, UnloadModel, UnloadRequest,
-    UnloadResponse, UserId, Window, WorkerState,
+    UnloadResponse, UploadFile, UploadModel, UploadRequest, UploadStep, UserId, Window,
+    WorkerState,
 };
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -88,6 +89,30 @@ pub(crate) fn replace_request() -> impl Strategy<Value = ReplaceRequest> {
 pub(crate) fn replace_response() -> impl Strategy<Value = ReplaceResponse> {
     (any::<u64>(), status(), name(), any::<u32>()).prop_map(|(id, status, message, models)| {
         ReplaceResponse { id: RequestId::new(id), status, message, models }
+    })
+}
+
+pub(crate) fn upload_step() -> impl Strategy<Value = UploadStep> {
+    let file = (name(), any::<u64>()).prop_map(|(path, len)| UploadFile { path, len });
+    let begin = (name(), vec(file, 1..4), any::<[u8; 32]>());
+    let begin = begin.prop_map(|(name, files, sha256)| UploadStep::Begin { name, files, sha256 });
+    let data = (any::<u64>(), vec(any::<u8>(), 0..99));
+    let data = data.prop_map(|(offset, bytes)| UploadStep::Data { offset, bytes: bytes.into() });
+    prop_oneof![begin, data, Just(UploadStep::Drop)]
+}
+
+pub(crate) fn upload_request() -> impl Strategy<Value = UploadRequest> {
+    (any::<[u64; 2]>(), upload_step()).prop_map(|(ids, step)| {
+        let [id, upload] = ids.map(RequestId::new);
+        UploadRequest { id, upload, step }
+    })
+}
+
+pub(crate) fn upload_model() -> impl Strategy<Value = UploadModel> {
+    (action_id(), action_id(), upload_step()).prop_map(|(id, upload, step)| UploadModel {
+        id,
+        upload,
+        step,
     })
 }
 

@@ -4,6 +4,7 @@
 mod adopting;
 mod replacing;
 mod unloading;
+mod uploading;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::{
     ActionId, BatchProfile, BatchSize, ClientId, Credits, InferRequest, InputSpec, ListedModel,
     LoadRequest, ModelId, ModelProfile, Nanos, PAGE_BYTES, Pages, Payload, ReplaceRequest,
-    ReplaceResponse, RequestId, Span, Status, UnloadRequest, UnloadResponse, UserId, WorkerId,
+    ReplaceResponse, RequestId, Span, Status, UnloadRequest, UnloadResponse, UploadModel, UserId,
+    WorkerId,
 };
 
 use super::machine::{Controller, Options};
@@ -41,6 +43,9 @@ struct World {
     loaded: BTreeMap<RequestId, ModelId>,
     listed: Vec<ListedModel>,
     replaced: BTreeMap<RequestId, ReplaceResponse>,
+    uploaded: BTreeMap<RequestId, (Status, String)>,
+    /// Steps of uploads that workers were sent.
+    steps: Vec<(usize, UploadModel)>,
     /// What workers find under every name.
     found: Result<Arc<ModelProfile>, String>,
     /// Whether they search until they are told that they have found it; what they search for.
@@ -124,6 +129,8 @@ impl World {
             loaded: BTreeMap::new(),
             listed: Vec::new(),
             replaced: BTreeMap::new(),
+            uploaded: BTreeMap::new(),
+            steps: Vec::new(),
             found: Ok(profile()),
             searches: false,
             searching: Vec::new(),
@@ -312,6 +319,11 @@ impl World {
                 let before = self.replaced.insert(response.id, response);
                 assert_eq!(before, None, "one response per request");
             }
+            Answer::Upload(response) => {
+                let answer = (response.status, response.message);
+                let before = self.uploaded.insert(response.id, answer);
+                assert_eq!(before, None, "one response per request");
+            }
             Answer::Credits(_) => {}
         }
     }
@@ -324,6 +336,7 @@ impl World {
         let order = match command {
             Command::LoadModel(load) => Order::LoadModel(load),
             Command::UnloadModel(unload) => Order::UnloadModel(unload),
+            Command::Upload(step) => return self.steps.push((worker.index(), step)),
             Command::Cancel(id) => Order::Cancel { id },
             Command::Action { action, .. } => Order::Action { action, inputs: Inputs::default() },
             Command::Query(query) => {
