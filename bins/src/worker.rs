@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use clockwork_config::{Config, Resolved, Sources};
+use clockwork_executor::artifact::{Precision, Target};
+use clockwork_executor::cuda::{self, GpuInfo};
 use clockwork_executor::zoo::Catalogue;
 use clockwork_runtime::rt;
 use clockwork_runtime::shutdown::Shutdown;
@@ -23,6 +25,9 @@ use crate::{Failure, attached, process};
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
+    /// GPUs by their numbers, as in 0,2, or `cpu` [default: every GPU, or the processor if there is none]
+    #[arg(long, value_name = "LIST")]
+    gpus: Option<String>,
 }
 
 /// The command line of `worker_dummy`.
@@ -65,9 +70,52 @@ struct Common {
 /// If the command line or the configuration makes no sense, or the port or a device is unusable.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     process::begin(2)?;
-    let resolved = configuration(&arguments.common, None)?;
+    let common = &arguments.common;
+    let resolved = configuration(common, None, arguments.gpus.as_deref())?;
+    if let Some(gpus) = gpus(&resolved.config)? {
+        let devices = worker::cuda(&resolved.config, gpus);
+        return serve(common, &resolved, devices, Kind::Cuda);
+    }
     let config = with_modest_memory(resolved);
-    serve(&arguments.common, &config, worker::cpu(&config.config), false)
+    serve(common, &config, worker::cpu(&config.config), Kind::Cpu)
+}
+
+/// What devices a worker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Cpu,
+    Cuda,
+    Emulated,
+}
+
+/// The GPUs that the configuration wants; `None` for the processor. Without a GPU, or without its
+/// libraries, that is what `auto` means.
+fn gpus(config: &Config) -> Result<Option<Vec<GpuInfo>>, Failure> {
+    let wanted = config.worker.gpu_list();
+    if wanted.is_none() && config.worker.devices == "cpu" {
+        return Ok(None);
+    }
+    let there = match (cuda::available(), &wanted) {
+        (Ok(there), _) => there,
+        (Err(why), None) => {
+            say(&format!("No GPU: {why}; the processor is the device"));
+            return Ok(None);
+        }
+        (Err(why), Some(_)) => return Err(Failure::usage(format!("worker.devices: {why}"))),
+    };
+    let Some(wanted) = wanted else {
+        return Ok(Some(there).filter(|there| !there.is_empty()));
+    };
+    let find = |number: u32| {
+        let found = there.iter().find(|gpu| u32::try_from(gpu.ordinal) == Ok(number));
+        found.cloned().ok_or_else(|| {
+            let count = there.len();
+            Failure::usage(format!(
+                "worker.devices names GPU {number}; there are {count}, from 0 on"
+            ))
+        })
+    };
+    wanted.into_iter().map(find).collect::<Result<_, _>>().map(Some)
 }
 
 /// Runs a worker on emulated devices until it is interrupted.
@@ -76,15 +124,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// If the command line or the configuration makes no sense, or the port is unusable.
 pub fn run_dummy(arguments: &DummyArguments) -> Result<(), Failure> {
     process::begin(1)?;
-    let resolved = configuration(&arguments.common, arguments.num_gpus)?;
+    let resolved = configuration(&arguments.common, arguments.num_gpus, None)?;
     let devices = worker::emulated(&resolved.config.executor, resolved.config.worker.gpus);
-    serve(&arguments.common, &resolved, devices, true)
+    serve(&arguments.common, &resolved, devices, Kind::Emulated)
 }
 
-fn configuration(common: &Common, gpus: Option<u32>) -> Result<Resolved, Failure> {
+fn configuration(
+    common: &Common,
+    gpus: Option<u32>,
+    devices: Option<&str>,
+) -> Result<Resolved, Failure> {
     let sources = Sources::of_process(common.config.as_deref())?
         .flag("worker.port", common.port)
         .flag("worker.gpus", gpus)
+        .flag("worker.devices", devices)
         .flag("worker.model_dir", common.models.as_deref().map(Path::display))
         .flag("worker.libraries_dir", common.libraries.as_deref().map(Path::display));
     sources.resolve().map_err(|error| Failure::usage(error.to_string()))
@@ -110,7 +163,7 @@ fn serve(
     common: &Common,
     resolved: &Resolved,
     devices: DeviceFactory,
-    emulated: bool,
+    kind: Kind,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::on_signals()?;
     if common.attached {
@@ -120,7 +173,7 @@ fn serve(
     let config = resolved.config.clone();
     let options = Options {
         listener: rt::listen(address(&config)?)?,
-        catalogue: catalogue(&config, emulated),
+        catalogue: catalogue(&config, kind),
         devices,
         console: Box::new(std::io::stdout()),
         config,
@@ -151,14 +204,20 @@ fn address(config: &Config) -> Result<SocketAddr, Failure> {
     Ok(SocketAddr::new(address, config.worker.port))
 }
 
-fn catalogue(config: &Config, emulated: bool) -> Catalogue {
+fn catalogue(config: &Config, kind: Kind) -> Catalogue {
     let dir = |dir: &str| Some(PathBuf::from(dir)).filter(|dir| !dir.as_os_str().is_empty());
-    let catalogue = Catalogue::new(dir(&config.worker.model_dir).into_iter().collect(), emulated);
-    if emulated {
+    let catalogue =
+        Catalogue::new(dir(&config.worker.model_dir).into_iter().collect(), kind == Kind::Emulated);
+    if kind == Kind::Emulated {
         return catalogue;
     }
     let copies = config.executor.host_weights_size;
     let catalogue = catalogue.with_compiled().with_host_copies(copies);
+    if kind == Kind::Cuda {
+        // The fastest numbers that a model was compiled for.
+        let fastest = [Precision::Fp16, Precision::Tf32, Precision::Fp32].map(Target::Cuda);
+        return catalogue.with_targets(fastest.to_vec());
+    }
     match dir(&config.worker.libraries_dir) {
         Some(libraries) => catalogue.with_libraries(libraries),
         None => catalogue,

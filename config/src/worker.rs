@@ -15,6 +15,9 @@ knobs! {
         /// Emulated devices of `worker_dummy`, 1 to 1024. Large: emulation itself becomes the
         /// limit.
         pub gpus: u32 = 1,
+        /// The devices of `worker`: "auto" (every GPU, or the processor if there is none), "cpu", or GPUs by
+        /// their numbers, as in "0,2".
+        pub devices: String = "auto".into(),
         /// Directory of model folders, looked at before the emulated zoo; empty: only the zoo.
         pub model_dir: String = String::new(),
         /// Bytes of a model that a client may upload into `model_dir`; 0: uploads are refused. Small: large
@@ -36,6 +39,10 @@ impl Check for WorkerConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let gpus = self.gpus;
         ConfigError::unless((1..=GPUS_MAX).contains(&gpus), "worker.gpus", gpus, "1 to 1024")?;
+        let known = matches!(self.devices.as_str(), "auto" | "cpu") || self.gpu_list().is_some();
+        let devices = &self.devices;
+        let allowed = "auto, cpu, or numbers of GPUs with commas between them";
+        ConfigError::unless(known, "worker.devices", devices, allowed)?;
         let own = self.libraries_dir.is_empty() || self.libraries_dir != self.model_dir;
         let libraries_dir = &self.libraries_dir;
         ConfigError::unless(
@@ -46,6 +53,13 @@ impl Check for WorkerConfig {
         )?;
         let kept = self.results_kept;
         ConfigError::unless(kept >= 1, "worker.results_kept", kept, "at least 1")
+    }
+}
+
+impl WorkerConfig {
+    /// The GPUs that are named by their numbers; `None` if none are.
+    pub fn gpu_list(&self) -> Option<Vec<u32>> {
+        self.devices.split(',').map(|number| number.trim().parse().ok()).collect()
     }
 }
 

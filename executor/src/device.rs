@@ -72,6 +72,22 @@ pub struct Completion {
     pub output: Payload,
 }
 
+impl Completion {
+    /// An operation that ended so, and of which nothing else is known: no times, no outputs.
+    pub fn bare(id: ActionId, status: Status) -> Self {
+        Self {
+            id,
+            status,
+            copy_input: Interval::default(),
+            exec: Interval::default(),
+            copy_output: Interval::default(),
+            clock_before: 0,
+            clock_after: 0,
+            output: Payload::EMPTY,
+        }
+    }
+}
+
 /// How a device misbehaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Fault {
@@ -82,6 +98,15 @@ pub enum Fault {
     Slow(f64),
     /// Nothing ends. What was under way goes on where it stopped when the fault is lifted.
     Hang,
+}
+
+/// Does what is slow about preparing models for a device, on a thread that nobody waits for.
+pub trait Prepare: fmt::Debug + Send {
+    /// Makes so many copies of a model ready, so that [`Device::prepare`] only takes them over.
+    ///
+    /// # Errors
+    /// In words, why the model cannot run on the device; which will say so again.
+    fn prepare_ahead(&mut self, source: &ModelSource, copies: u32) -> Result<(), String>;
 }
 
 /// A device: executes one INFER at a time, copies one model's weights at a time, and reports
@@ -101,6 +126,12 @@ pub trait Device: fmt::Debug {
         copies: u32,
         source: &ModelSource,
     ) -> Result<ModelProfile, String>;
+
+    /// What prepares models ahead, if preparing them is slow; asked for once. A device without it prepares
+    /// them itself.
+    fn ahead(&mut self) -> Option<Box<dyn Prepare>> {
+        None
+    }
 
     /// Forgets the `copies` models from `first` on, which hold no pages: their ids, and host copies
     /// that no other model needs. Never called while an operation of one of them is under way.

@@ -34,7 +34,7 @@
 //!     max_exec: Span::MAX,
 //!     shown: model,
 //! }));
-//! let Some(Output::Resolve { id: asked, name }) = worker.poll(start) else { unreachable!() };
+//! let Some(Output::Resolve { id: asked, name, .. }) = worker.poll(start) else { unreachable!() };
 //! let source = zoo::profile(&name).map(ModelSource::Profile).ok_or(name);
 //! worker.handle(start, Input::Resolved { id: asked, source });
 //! assert!(matches!(worker.poll(start), Some(Output::ModelLoaded(_))));
@@ -73,8 +73,9 @@ pub mod upload;
 pub mod worker;
 pub mod zoo;
 
+mod durations;
 mod queue;
 
-pub use device::{Completion, Device, DeviceSpec, Fault, Operation};
+pub use device::{Completion, Device, DeviceSpec, Fault, Operation, Prepare};
 pub use message::{Input, Inputs, ModelSource, Output};
 pub use worker::{Counters, Worker, WorkerConfig};

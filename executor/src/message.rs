@@ -90,6 +90,8 @@ pub enum Output {
         id: ActionId,
         /// The name.
         name: String,
+        /// How many models will be made of it.
+        copies: u32,
     },
     /// The one result of a [`LoadModel`].
     ModelLoaded(ModelLoaded),

@@ -83,6 +83,14 @@ impl Weights {
         }
     }
 
+    /// The bytes, if they lie in host memory. They stay where they are for as long as this lives.
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match &self.source {
+            Source::Host(bytes) => Some(bytes),
+            Source::File(_) => None,
+        }
+    }
+
     /// Whether they lie in host memory, so that a LOAD is a copy.
     pub const fn is_in_memory(&self) -> bool {
         matches!(self.source, Source::Host(_))

@@ -3,8 +3,8 @@
 
 use clockwork_wire::BatchSize;
 
-use super::compile;
-use crate::artifact::Artifact;
+use super::compile_watched;
+use crate::artifact::{Artifact, Precision, Target};
 
 /// The name under which clients ask for it.
 pub const NAME: &str = "digits";
@@ -39,7 +39,8 @@ pub struct Example {
 /// Never: the tests compile it.
 pub fn artifact() -> Artifact {
     let batches = [1, 2, 4, 8, 16].map(|size| BatchSize::new(size).expect("a small batch"));
-    compile(ONNX, &batches).expect("the built-in model compiles")
+    let targets = [Target::Cpu, Target::Cuda(Precision::Fp32)];
+    compile_watched(ONNX, &batches, &targets, |_| ()).expect("the built-in model compiles")
 }
 
 /// The test images, in a fixed order.

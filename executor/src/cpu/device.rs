@@ -15,8 +15,9 @@ use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::device_core::{Command, Core, Host, Job};
 use super::memory::Part;
+use super::profile::Ahead;
 use super::program::{Model, Program};
-use crate::{Completion, Device, DeviceSpec, ModelSource, Operation};
+use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare};
 
 /// The processor as a device.
 ///
@@ -25,6 +26,7 @@ use crate::{Completion, Device, DeviceSpec, ModelSource, Operation};
 /// started, so that both are free at the same time.
 pub struct CpuDevice {
     spec: DeviceSpec,
+    host: Host,
     commands: Option<Producer<Command>>,
     /// Commands for which the ring had no room.
     backlog: VecDeque<Command>,
@@ -46,13 +48,14 @@ impl CpuDevice {
     /// # Errors
     /// If the memory or the thread cannot be had.
     pub fn new(spec: DeviceSpec, host: Host) -> io::Result<Self> {
-        let core = Core::new(&spec, host)?;
+        let core = Core::new(&spec, host.clone())?;
         let (commands, told) = RingBuffer::new(RING);
         let (done, completions) = RingBuffer::new(RING);
         let name = format!("device {}", spec.class);
         let core = thread::Builder::new().name(name).spawn(|| core.serve(told, done))?;
         Ok(Self {
             spec,
+            host,
             commands: Some(commands),
             backlog: VecDeque::new(),
             completions,
@@ -142,6 +145,11 @@ impl Device for CpuDevice {
         let index = self.intern(model)?;
         self.models.extend(ids(first, copies).map(|model| (model, index)));
         Ok(self.known[index].1.clone())
+    }
+
+    fn ahead(&mut self) -> Option<Box<dyn Prepare>> {
+        let (host, class) = (self.host.clone(), self.spec.class.clone());
+        Some(Box::new(Ahead { host, class }))
     }
 
     fn remove(&mut self, first: ModelId, copies: u32) {

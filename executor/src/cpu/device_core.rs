@@ -35,7 +35,7 @@ pub struct Host {
 }
 
 impl Host {
-    pub(super) fn now(&self) -> Nanos {
+    pub(crate) fn now(&self) -> Nanos {
         (self.clock)()
     }
 }
@@ -133,7 +133,7 @@ impl Core {
                 let loaded = guarded(|| self.load(model, &weights, &part)).flatten();
                 let status = if loaded.is_ok() { Status::OK } else { Status::RUNTIME_ERROR };
                 let exec = interval(begin, self.host.now());
-                Some(Completion { exec, ..completion(id, status) })
+                Some(Completion { exec, ..Completion::bare(id, status) })
             }
             Command::Infer(job) => Some(self.infer(job)),
             Command::Evict { model, keep } => {
@@ -181,20 +181,20 @@ impl Core {
         let (Some((input, output)), Some(workspace)) =
             (io, workspace.filter(|workspace| workspace.len() >= sizes.workspace))
         else {
-            return completion(job.id, Status::INVALID_ACTION);
+            return Completion::bare(job.id, Status::INVALID_ACTION);
         };
         let Some(weights) = self.resident.get(&job.model).and_then(MappedPages::floats) else {
-            return completion(job.id, Status::WEIGHTS_MISSING);
+            return Completion::bare(job.id, Status::WEIGHTS_MISSING);
         };
         let begin = self.host.now();
         let absent = job.inputs.body.is_empty();
         if let Err(status) = copy_inputs(&job.inputs, job.program.batch().count(), input) {
-            return completion(job.id, status);
+            return Completion::bare(job.id, status);
         }
         let copied = self.host.now();
         let memory = Memory { input, output, workspace, weights };
         if guarded(|| job.program.run(self.kernels, memory)).flatten().is_err() {
-            return completion(job.id, Status::RUNTIME_ERROR);
+            return Completion::bare(job.id, Status::RUNTIME_ERROR);
         }
         let executed = self.host.now();
         let body = std::mem::take(&mut job.inputs.body);
@@ -204,13 +204,13 @@ impl Core {
             exec: interval(copied, executed),
             copy_output: interval(executed, self.host.now()),
             output,
-            ..completion(job.id, Status::OK)
+            ..Completion::bare(job.id, Status::OK)
         }
     }
 }
 
 /// Puts the inputs of a batch one after the other; absent ones become zeros.
-fn copy_inputs(inputs: &Inputs, count: usize, memory: &mut [f32]) -> Result<(), Status> {
+pub(crate) fn copy_inputs(inputs: &Inputs, count: usize, memory: &mut [f32]) -> Result<(), Status> {
     if inputs.body.is_empty() {
         memory.fill(0.0);
         return Ok(());
@@ -247,7 +247,7 @@ fn outputs(io: &[f32], job: &Job) -> Payload {
 
 /// What `work` gives, or in words why it panicked. The memory that it works in holds numbers only,
 /// which are never wrong, only meaningless; the next operation overwrites them.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = |panic: &dyn Any| {
             let text = panic.downcast_ref::<&str>().map(ToString::to_string);
@@ -255,19 +255,6 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         };
         text(&*panic).unwrap_or_else(|| "a kernel panicked".to_owned())
     })
-}
-
-fn completion(id: ActionId, status: Status) -> Completion {
-    Completion {
-        id,
-        status,
-        copy_input: Interval::default(),
-        exec: Interval::default(),
-        copy_output: Interval::default(),
-        clock_before: 0,
-        clock_after: 0,
-        output: Payload::EMPTY,
-    }
 }
 
 fn interval(begin: Nanos, end: Nanos) -> Interval {

@@ -36,7 +36,6 @@ mod tile;
 mod alone;
 mod device;
 mod device_core;
-mod durations;
 mod memory;
 mod profile;
 mod program;
@@ -45,6 +44,7 @@ mod run;
 pub use alone::{Alone, AloneError};
 pub use device::CpuDevice;
 pub use device_core::Host;
+#[cfg(feature = "cuda")]
+pub(crate) use device_core::{copy_inputs, guarded};
 pub use isa::Kernels;
-pub use profile::measure_ahead;
 pub use run::{Memory, run, run_observed};

@@ -5,12 +5,12 @@ use std::io;
 use clockwork_wire::{BatchProfile, ModelProfile, Span};
 
 use super::device_core::Host;
-use super::durations::{Durations, Shelf};
 use super::isa::Kernels;
 use super::memory::{Region, WeightsCache};
 use super::program::{Model, Program};
 use super::run::Memory;
-use crate::ModelSource;
+use crate::durations::{Durations, Shelf};
+use crate::{ModelSource, Prepare};
 
 /// What the model is on this class of devices, as it was measured before or is now; in words why it cannot be
 /// measured.
@@ -39,18 +39,23 @@ pub(super) fn profile(
     })
 }
 
-/// Measures a compiled model that lies in a folder and was not measured before on this class of devices, so that
-/// a [`Device`](crate::Device) that prepares it finds how long it takes. Takes seconds for a large model; to
-/// be called where nobody waits. Other models are left to the device.
-///
-/// # Errors
-/// In words, why it cannot be measured.
-pub fn measure_ahead(host: &Host, class: &str, source: &ModelSource) -> Result<(), String> {
-    match Model::of(source) {
-        Some(model) if model.artifact().is_some_and(|artifact| artifact.folder().is_some()) => {
-            profile(host, Kernels::detect(), class, &model).map(drop)
+/// Measures models where nobody waits, which takes seconds for a large one.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    pub(super) host: Host,
+    pub(super) class: String,
+}
+
+/// A compiled model that lies in a folder and was not measured before on this class of devices is
+/// measured, so that the device finds how long it takes. Other models are left to the device.
+impl Prepare for Ahead {
+    fn prepare_ahead(&mut self, source: &ModelSource, _copies: u32) -> Result<(), String> {
+        match Model::of(source) {
+            Some(model) if model.artifact().is_some_and(|artifact| artifact.folder().is_some()) => {
+                profile(&self.host, Kernels::detect(), &self.class, &model).map(drop)
+            }
+            Some(_) | None => Ok(()),
         }
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -39,7 +39,9 @@ impl Model {
     /// Whether one can stand for the other.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Artifact(a), Self::Artifact(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Self::Artifact(a), Self::Artifact(b)) => {
+                Arc::ptr_eq(a, b) || (a.manifest() == b.manifest() && a.cpu() == b.cpu())
+            }
             (Self::Library(a), Self::Library(b)) => Arc::ptr_eq(a, b) || a.is_same(b),
             (Self::Artifact(_), Self::Library(_)) | (Self::Library(_), Self::Artifact(_)) => false,
         }

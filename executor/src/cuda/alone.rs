@@ -133,7 +133,7 @@ impl Alone {
         unsafe { stream.copy_in(self.io.address(), input)? };
         self.begin.record(stream)?;
         // SAFETY: as above.
-        unsafe { stream.run(&prepared.graph)? };
+        unsafe { prepared.run(stream)? };
         self.end.record(stream)?;
         // SAFETY: as above.
         unsafe { stream.copy_out(&mut self.output.bytes_mut()[..answers], outputs)? };

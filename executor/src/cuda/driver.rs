@@ -56,6 +56,28 @@ pub fn gpus() -> Result<Vec<GpuInfo>, CudaError> {
     (0..count).map(info).collect()
 }
 
+/// The GPUs that this process may use, if all libraries are there that models need on them.
+///
+/// # Errors
+/// Names the library that is missing.
+pub fn available() -> Result<Vec<GpuInfo>, CudaError> {
+    let gpus = gpus()?;
+    let missing = |library| Err(CudaError::new("GPUs cannot be used", library));
+    // SAFETY: it opens a library whose initialization has no conditions, as do those below.
+    if !unsafe { cudarc::nvrtc::sys::is_culib_present() } {
+        return missing("libnvrtc.so (CUDA's compiler) is not there");
+    }
+    // SAFETY: as above.
+    if !unsafe { cudarc::cublaslt::sys::is_culib_present() } {
+        return missing("libcublasLt.so is not there");
+    }
+    // SAFETY: as above.
+    if !unsafe { cudarc::cudnn::sys::is_culib_present() } {
+        return missing("libcudnn.so.9 is not there");
+    }
+    Ok(gpus)
+}
+
 fn info(ordinal: i32) -> Result<GpuInfo, CudaError> {
     let device = device::get(ordinal).tried("finding a GPU")?;
     let attribute = |attribute| {
@@ -153,6 +175,13 @@ impl Stream {
         unsafe { stream::synchronize(self.raw) }.tried("waiting for a stream")
     }
 
+    /// Lets what follows wait for an event.
+    pub(super) fn wait(&self, event: &Event) -> Result<(), CudaError> {
+        let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
+        // SAFETY: stream and event are alive.
+        unsafe { stream::wait_event(self.raw, event.raw, flags) }.tried("waiting for an event")
+    }
+
     /// Copies bytes to the device when all before it is done.
     ///
     /// # Safety
@@ -169,6 +198,17 @@ impl Stream {
     pub(super) unsafe fn copy_out(&self, to: &mut [u8], from: u64) -> Result<(), CudaError> {
         // SAFETY: the caller's promise.
         unsafe { result::memcpy_dtoh_async(to, from, self.raw) }.tried("copying from the device")
+    }
+
+    /// Writes eight bytes when all before it is done.
+    ///
+    /// # Safety
+    /// `to` is device memory of at least eight bytes at a multiple of eight.
+    pub(super) unsafe fn write(&self, to: u64, value: u64) -> Result<(), CudaError> {
+        // SAFETY: the caller's promise.
+        unsafe { sys::cuStreamWriteValue64_v2(self.raw, to, value, 0) }
+            .result()
+            .tried("writing a value")
     }
 
     /// Launches a function when all before it is done.
@@ -211,7 +251,7 @@ impl Stream {
     /// Runs a graph when all before it is done.
     ///
     /// # Safety
-    /// All memory that the graph touches is there until it is done.
+    /// All memory that the graph touches is there until it is done, and no other thread runs it now.
     pub(super) unsafe fn run(&self, graph: &Graph) -> Result<(), CudaError> {
         // SAFETY: graph and stream are alive; the caller promises the rest.
         unsafe { graph::launch(graph.raw, self.raw) }.tried("launching a graph")
@@ -248,6 +288,22 @@ impl Event {
         unsafe { event::record(self.raw, stream.raw) }.tried("recording an event")
     }
 
+    /// Waits until it has come, if it was ever recorded.
+    pub(super) fn synchronize(&self) -> Result<(), CudaError> {
+        // SAFETY: it is alive.
+        unsafe { event::synchronize(self.raw) }.tried("waiting for an event")
+    }
+
+    /// Whether it has come.
+    pub(super) fn is_past(&self) -> Result<bool, CudaError> {
+        // SAFETY: it is alive.
+        match unsafe { event::query(self.raw) } {
+            Ok(()) => Ok(true),
+            Err(error) if error.0 == sys::CUresult::CUDA_ERROR_NOT_READY => Ok(false),
+            Err(error) => Err(error).tried("asking for an event"),
+        }
+    }
+
     /// Nanoseconds from another event to this one, both past; the device counts in steps of about half
     /// a microsecond.
     pub(super) fn nanoseconds_since(&self, other: &Self) -> Result<f64, CudaError> {
@@ -271,8 +327,10 @@ pub(super) struct Graph {
     context: Arc<Context>,
 }
 
-// SAFETY: a graph is used by one thread at a time, which has entered its context.
+// SAFETY: a graph may go to any thread that has entered its context.
 unsafe impl Send for Graph {}
+// SAFETY: it is run by one thread at a time, which `Stream::run` asks for.
+unsafe impl Sync for Graph {}
 
 impl Graph {
     /// Brings it to the device, so that its first run takes no longer than the next.

@@ -29,7 +29,7 @@ pub(super) struct Engine {
 /// A plan on a GPU, ready to run.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub(super) graph: Graph,
+    graph: Graph,
     /// What its kernels read besides weights.
     _tables: Buffer,
 }
@@ -42,6 +42,18 @@ pub(super) struct Sites {
     pub(super) weights: u64,
     /// Memory for libraries, and its bytes.
     pub(super) scratch: (u64, usize),
+}
+
+impl Prepared {
+    /// Runs it when all before it is done.
+    ///
+    /// # Safety
+    /// The sites that it was prepared for are there until it is done, with pages for all weights, and no
+    /// other thread runs it now.
+    pub(super) unsafe fn run(&self, stream: &Stream) -> Result<(), CudaError> {
+        // SAFETY: the caller's promise.
+        unsafe { stream.run(&self.graph) }
+    }
 }
 
 impl Engine {
@@ -73,7 +85,7 @@ impl Engine {
         &self.versions
     }
 
-    /// Makes a plan ready to run; the sites stay for as long as it is run.
+    /// Makes a plan ready to run.
     pub(super) fn prepare(
         &self,
         plan: &Plan,

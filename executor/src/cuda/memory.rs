@@ -30,6 +30,16 @@ impl Buffer {
         self.address
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Fills it with zeros and waits for it.
+    pub(super) fn clear(&self) -> Result<(), CudaError> {
+        // SAFETY: it is memory of that length.
+        unsafe { result::memset_d8_sync(self.address, 0, self.len) }.tried("clearing memory")
+    }
+
     /// Copies bytes to its begin and waits for it.
     pub(super) fn fill(&self, bytes: &[u8]) -> Result<(), CudaError> {
         assert!(bytes.len() <= self.len, "what is copied fits");
@@ -61,6 +71,8 @@ pub(super) struct Pinned {
 
 // SAFETY: it is plain memory with one owner.
 unsafe impl Send for Pinned {}
+// SAFETY: sharing it shares bytes that nobody can write meanwhile.
+unsafe impl Sync for Pinned {}
 
 impl Pinned {
     /// Zeros; at least one byte is taken.

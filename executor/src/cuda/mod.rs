@@ -11,16 +11,25 @@
 
 mod alone;
 mod choice;
+mod clock;
 mod convolution;
+mod core;
+mod device;
 mod driver;
 mod engine;
 mod error;
+mod host;
 pub mod kernels;
 pub mod launch;
 mod linear;
+mod loader;
 mod memory;
 mod module;
+mod pages;
+mod setup;
+mod wait;
 
 pub use alone::{Alone, Took};
-pub use driver::{GpuInfo, gpus};
+pub use device::CudaDevice;
+pub use driver::{GpuInfo, available, gpus};
 pub use error::CudaError;

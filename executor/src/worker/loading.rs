@@ -28,7 +28,11 @@ impl Worker {
             self.refuse_load_model(&load, status, message);
             return;
         }
-        self.outbox.push_back(Output::Resolve { id: load.id, name: load.name.clone() });
+        self.outbox.push_back(Output::Resolve {
+            id: load.id,
+            name: load.name.clone(),
+            copies: load.copies,
+        });
         self.resolving.insert(load.id, Resolving { load, received: now });
     }
 

@@ -24,6 +24,7 @@ pub struct Catalogue {
     folders: Vec<PathBuf>,
     libraries: Option<PathBuf>,
     copies: HostCache,
+    targets: Vec<Target>,
     emulated: bool,
     compiled: bool,
 }
@@ -32,7 +33,8 @@ impl Catalogue {
     /// A catalogue of these folders, each with one sub-folder per model; `emulated`: and of the
     /// built-in zoo.
     pub fn new(folders: Vec<PathBuf>, emulated: bool) -> Self {
-        Self { folders, libraries: None, copies: HostCache::default(), emulated, compiled: false }
+        let (copies, targets) = (HostCache::default(), vec![Target::Cpu]);
+        Self { folders, libraries: None, copies, targets, emulated, compiled: false }
     }
 
     /// The same catalogue with at most so many bytes of weights in host memory; what does not fit is read from
@@ -40,6 +42,14 @@ impl Catalogue {
     #[must_use]
     pub fn with_host_copies(mut self, limit: u64) -> Self {
         self.copies = HostCache::new(limit);
+        self
+    }
+
+    /// The same catalogue for devices that run the first of these forms which a model has, not those for
+    /// processors.
+    #[must_use]
+    pub fn with_targets(mut self, targets: Vec<Target>) -> Self {
+        self.targets = targets;
         self
     }
 
@@ -67,7 +77,7 @@ impl Catalogue {
     pub fn resolve(&self, name: &str) -> Result<ModelSource, String> {
         let name = model_name(name)?;
         for folder in &self.folders {
-            if let Some(found) = open(&folder.join(name), name, &self.copies) {
+            if let Some(found) = self.open(&folder.join(name), name) {
                 return found;
             }
         }
@@ -104,6 +114,21 @@ impl Catalogue {
         names.into_iter().collect()
     }
 
+    /// The model in a folder, if there is one.
+    fn open(&self, folder: &Path, name: &str) -> Option<Result<ModelSource, String>> {
+        if folder.join(MANIFEST).is_file() {
+            let artifact = Artifact::read_sharing(folder, &self.targets, &self.copies)
+                .map_err(|error| error.to_string());
+            return Some(artifact.map(|artifact| ModelSource::Artifact(Arc::new(artifact))));
+        }
+        let prefix = folder.join(ORIGINAL_PREFIX);
+        if !original::exists(&prefix) {
+            return None;
+        }
+        let profile = original::read(&prefix, name);
+        Some(profile.map(|p| ModelSource::Profile(Arc::new(p))).map_err(|error| error.to_string()))
+    }
+
     fn unknown(&self, name: &str) -> String {
         let mut names = self.names();
         let total = names.len();
@@ -138,21 +163,6 @@ pub fn model_name(asked: &str) -> Result<&str, String> {
         ));
     }
     Ok(name)
-}
-
-/// The model in a folder, if there is one.
-fn open(folder: &Path, name: &str, copies: &HostCache) -> Option<Result<ModelSource, String>> {
-    if folder.join(MANIFEST).is_file() {
-        let artifact = Artifact::read_sharing(folder, &[Target::Cpu], copies)
-            .map_err(|error| error.to_string());
-        return Some(artifact.map(|artifact| ModelSource::Artifact(Arc::new(artifact))));
-    }
-    let prefix = folder.join(ORIGINAL_PREFIX);
-    if !original::exists(&prefix) {
-        return None;
-    }
-    let profile = original::read(&prefix, name);
-    Some(profile.map(|p| ModelSource::Profile(Arc::new(p))).map_err(|error| error.to_string()))
 }
 
 /// The names of the sub-folders that hold a model; none if the folder cannot be read.
@@ -250,7 +260,7 @@ mod tests {
         let on_disk = Catalogue::new(vec![folder.path().to_owned()], false);
         assert_eq!(on_disk.names(), ["other"]);
         let Ok(ModelSource::Artifact(read)) = on_disk.resolve("other/model") else { panic!() };
-        assert_eq!(read, digits);
+        assert_eq!(read.cpu(), digits.cpu());
         fs::write(folder.path().join("other").join(MANIFEST), "{").unwrap();
         assert!(on_disk.resolve("other").unwrap_err().contains(MANIFEST));
     }

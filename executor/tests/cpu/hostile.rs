@@ -134,7 +134,7 @@ fn an_artifact_survives_the_disk() {
     let artifact = digits::artifact();
     artifact.write(folder.path()).expect("written");
     assert!(folder.path().join("variants").join(Target::Cpu.name()).is_dir());
-    assert_eq!(Artifact::read(folder.path()).expect("read"), artifact);
+    assert_eq!(Artifact::read(folder.path()).expect("read").cpu(), artifact.cpu());
     let error = Artifact::read(&folder.path().join("absent")).expect_err("absent").to_string();
     assert!(error.contains("absent") && error.contains(MANIFEST), "{error}");
 }
@@ -146,7 +146,7 @@ fn an_artifact_is_put_in_place_as_a_whole_and_nothing_else_is_replaced() {
     let entries = || folder.path().read_dir().expect("readable").count();
     for _ in 0..2 {
         artifact.store(&place).expect("stored");
-        assert_eq!(Artifact::read(&place).expect("read"), artifact);
+        assert_eq!(Artifact::read(&place).expect("read").cpu(), artifact.cpu());
         assert_eq!(entries(), 1, "nothing is left beside it");
     }
     std::fs::write(place.join("stale"), "of the old one").expect("written");

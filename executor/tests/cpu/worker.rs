@@ -59,7 +59,9 @@ impl Driver {
             shown: ModelId::new(0),
         };
         self.worker.handle(NOW, Input::LoadModel(load));
-        let Output::Resolve { id, name } = self.next() else { panic!("a name is resolved first") };
+        let Output::Resolve { id, name, .. } = self.next() else {
+            panic!("a name is resolved first")
+        };
         let source = Catalogue::new(Vec::new(), false).with_compiled().resolve(&name);
         self.worker.handle(NOW, Input::Resolved { id, source });
         let Output::ModelLoaded(loaded) = self.next() else { panic!("the model is loaded") };

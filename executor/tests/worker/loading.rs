@@ -21,7 +21,7 @@ fn a_model_is_resolved_by_name_and_prepared_for_every_copy() {
     let id = load.id;
     rig.handle(Input::LoadModel(load));
     let outputs = rig.outputs();
-    assert!(matches!(&outputs[..], [Output::Resolve { id: asked, name }]
+    assert!(matches!(&outputs[..], [Output::Resolve { id: asked, name, .. }]
         if *asked == id && name == "resnet"));
     rig.now = 7;
     rig.handle(Input::Resolved { id, source: Ok(ModelSource::Profile(profile("resnet", 2))) });

@@ -34,9 +34,10 @@ pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), Wo
     let bell = TurnBell::new();
     let listener = Listener::adopt(options.listener).map_err(WorkerError::Listener)?;
     let network = &options.config.network;
-    let devices = (options.devices)(bell.foreign().ringer()).map_err(WorkerError::Devices)?;
-    let resolver =
-        Resolver::start(options.catalogue, intake(&options.config.worker), bell.foreign());
+    let mut devices = (options.devices)(bell.foreign().ringer()).map_err(WorkerError::Devices)?;
+    let ahead = devices.iter_mut().filter_map(|device| device.ahead()).collect();
+    let intake = intake(&options.config.worker);
+    let resolver = Resolver::start(options.catalogue, intake, ahead, bell.foreign());
     let mut core = Core {
         worker: Worker::new(rules(&options.config.executor), devices),
         hub: Hub::new(bell.local(), Settings::from(network)),
@@ -174,7 +175,7 @@ impl Core {
                 self.send_result(Outcome::Model(loaded));
             }
             Output::ModelUnloaded(unloaded) => self.send_result(Outcome::Unloaded(unloaded)),
-            Output::Resolve { id, name } => self.resolver.ask(id, name),
+            Output::Resolve { id, name, copies } => self.resolver.ask(id, name, copies),
             Output::CancelReply { id, cancelled } => {
                 if let Some(link) = self.holder() {
                     self.hub.send(link, Report::CancelReply { id, cancelled });

@@ -1,10 +1,12 @@
 //! What a worker's devices are.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clockwork_config::{Config, ExecutorConfig};
 use clockwork_executor::cpu::{CpuDevice, Host};
+use clockwork_executor::cuda::{CudaDevice, GpuInfo};
 use clockwork_executor::emulated::Emulated;
 use clockwork_executor::{Device, DeviceSpec};
 use clockwork_wire::Pages;
@@ -43,6 +45,32 @@ pub fn cpu(config: &Config) -> DeviceFactory {
     })
 }
 
+/// These GPUs, each with the memory that the configuration says. Compiled kernels are kept in a hidden
+/// folder beside the models.
+///
+/// The core with the sockets takes the first processor, and the device cores the next ones.
+pub fn cuda(config: &Config, gpus: Vec<GpuInfo>) -> DeviceFactory {
+    let config = config.clone();
+    let cpus = if config.cores.pin { placement::allowed() } else { Vec::new() };
+    Box::new(move |wake| {
+        let folder = PathBuf::from(&config.worker.model_dir);
+        let kept = (!folder.as_os_str().is_empty()).then(|| folder.join(".device"));
+        let device = |(index, gpu): (usize, &GpuInfo)| {
+            let cpu = cpus.get(1 + index).copied();
+            let place = Arc::new(move || cpu.into_iter().for_each(placement::move_to));
+            let host = Host { clock: Arc::new(clock::now), wake: Arc::clone(&wake), place };
+            let spec = DeviceSpec { depth: 2, ..spec(&config.executor, &gpu.class()) };
+            let kernels = kept.as_ref().map(|kept| kept.join(gpu.class()));
+            let device = CudaDevice::new(gpu, spec, &host, kernels.as_deref());
+            let device =
+                device.map_err(|error| format!("GPU {} ({}): {error}", gpu.ordinal, gpu.name))?;
+            let device: Box<dyn Device> = Box::new(device);
+            Ok(device)
+        };
+        gpus.iter().enumerate().map(device).collect()
+    })
+}
+
 /// A device with the memory that the configuration says.
 fn spec(config: &ExecutorConfig, class: &str) -> DeviceSpec {
     DeviceSpec {
@@ -58,7 +86,7 @@ fn spec(config: &ExecutorConfig, class: &str) -> DeviceSpec {
 const EMULATED_CLASS: &str = "volta_v100";
 
 /// Processors of one model are one class.
-pub(super) fn cpu_class() -> String {
+fn cpu_class() -> String {
     let facts = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = facts.lines().find_map(|line| line.strip_prefix("model name"));
     class_of(model.map_or("", |model| model.trim_start_matches([' ', '\t', ':'])))

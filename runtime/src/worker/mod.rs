@@ -21,6 +21,7 @@ use std::net::TcpListener;
 use clockwork_config::Config;
 use clockwork_executor::zoo::Catalogue;
 
+pub use devices::cuda;
 pub use devices::{DeviceFactory, cpu, emulated};
 
 use crate::placement;

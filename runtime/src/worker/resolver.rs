@@ -1,25 +1,22 @@
-//! Looks for models and takes in uploaded ones, away from the worker's core: it reads and writes files, and
-//! measures what was never measured.
+//! Looks for models and takes in uploaded ones, away from the worker's core: it reads and writes files,
+//! measures what was never measured, and prepares what takes its time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::{io, thread};
 
-use clockwork_executor::ModelSource;
-use clockwork_executor::cpu::{Host, measure_ahead};
 use clockwork_executor::upload::{Intake, Refusal};
 use clockwork_executor::zoo::Catalogue;
+use clockwork_executor::{ModelSource, Prepare};
 use clockwork_wire::{ActionId, ModelUploaded, Status, UploadModel};
 
-use super::devices::cpu_class;
-use crate::clock;
 use crate::rt::Doorbell;
 
 /// What is asked of the thread.
 #[derive(Debug)]
 enum Question {
-    /// A model by name.
-    Model(ActionId, String),
+    /// So many copies of a model by name.
+    Model(ActionId, String, u32),
     /// A step of an upload.
     Upload(UploadModel),
     /// Nobody is there any longer who would complete an upload.
@@ -43,19 +40,20 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    /// Starts the thread; it rings `bell` for every answer. `intake` is made on it, before anything is
-    /// looked for.
+    /// Starts the thread, which prepares models `ahead` for the devices; it rings `bell` for every answer.
+    /// `intake` is made on it, before anything is looked for.
     pub(super) fn start(
         catalogue: Catalogue,
         intake: impl FnOnce() -> Intake + Send + 'static,
+        ahead: Vec<Box<dyn Prepare>>,
         bell: Doorbell,
     ) -> io::Result<Self> {
         let (asked, asks) = mpsc::channel();
         let (tell, found) = mpsc::channel();
         thread::Builder::new().name("models".into()).spawn(move || {
-            let mut intake = intake();
+            let mut search = Search { catalogue, intake: intake(), ahead };
             for question in asks {
-                let Some(answer) = answer(&catalogue, &mut intake, question) else { continue };
+                let Some(answer) = search.answer(question) else { continue };
                 if tell.send(answer).is_err() {
                     return;
                 }
@@ -65,9 +63,9 @@ impl Resolver {
         Ok(Self { asked, found })
     }
 
-    /// Asks for a model by name; [`Resolver::next`] gives the answer later.
-    pub(super) fn ask(&self, id: ActionId, name: String) {
-        self.put(Question::Model(id, name));
+    /// Asks for so many copies of a model by name; [`Resolver::next`] gives the answer later.
+    pub(super) fn ask(&self, id: ActionId, name: String, copies: u32) {
+        self.put(Question::Model(id, name, copies));
     }
 
     /// Hands over a step of an upload; [`Resolver::next`] gives the answer later.
@@ -90,15 +88,26 @@ impl Resolver {
     }
 }
 
-fn answer(catalogue: &Catalogue, intake: &mut Intake, question: Question) -> Option<Found> {
-    match question {
-        Question::Model(id, name) => {
-            Some(Found::Model(id, resolve(catalogue, &name).inspect(measure)))
-        }
-        Question::Upload(upload) => Some(Found::Uploaded(take(intake, &upload))),
-        Question::Drop => {
-            intake.drop_all();
-            None
+/// What the thread has.
+struct Search {
+    catalogue: Catalogue,
+    intake: Intake,
+    ahead: Vec<Box<dyn Prepare>>,
+}
+
+impl Search {
+    fn answer(&mut self, question: Question) -> Option<Found> {
+        match question {
+            Question::Model(id, name, copies) => {
+                let found = resolve(&self.catalogue, &name)
+                    .and_then(|source| prepare(&mut self.ahead, &source, copies).map(|()| source));
+                Some(Found::Model(id, found))
+            }
+            Question::Upload(upload) => Some(Found::Uploaded(take(&mut self.intake, &upload))),
+            Question::Drop => {
+                self.intake.drop_all();
+                None
+            }
         }
     }
 }
@@ -109,12 +118,18 @@ fn resolve(catalogue: &Catalogue, name: &str) -> Result<ModelSource, String> {
         .unwrap_or_else(|_| Err(format!("reading the model `{name}` failed unexpectedly")))
 }
 
-/// A large model takes seconds to be measured, for which neither the worker's core nor its device should
-/// wait: the controller would take the worker for lost. What cannot be measured here, the device
-/// refuses in words.
-fn measure(source: &ModelSource) {
-    let host = Host { clock: Arc::new(clock::now), wake: Arc::new(|| ()), place: Arc::new(|| ()) };
-    let _ = catch_unwind(AssertUnwindSafe(|| measure_ahead(&host, &cpu_class(), source)));
+/// A large model takes seconds to be prepared, for which neither the worker's core nor its device should
+/// wait: the controller would take the worker for lost.
+fn prepare(
+    ahead: &mut [Box<dyn Prepare>],
+    source: &ModelSource,
+    copies: u32,
+) -> Result<(), String> {
+    let unforeseen = |_| Err("preparing the model failed unexpectedly".to_owned());
+    ahead.iter_mut().try_for_each(|device| {
+        let work = || device.prepare_ahead(source, copies);
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(unforeseen)
+    })
 }
 
 /// An upload that no code foresaw costs the uploads under way, not the thread.
@@ -138,10 +153,10 @@ mod tests {
             let bell = Doorbell::new();
             let catalogue = Catalogue::new(Vec::new(), true);
             let intake = || Intake::new(None, 0);
-            let resolver = Resolver::start(catalogue, intake, bell.clone()).unwrap();
+            let resolver = Resolver::start(catalogue, intake, Vec::new(), bell.clone()).unwrap();
             let id = |counter| ActionId { counter, ..ActionId::default() };
-            resolver.ask(id(1), "resnet50_v2".into());
-            resolver.ask(id(2), "no_such_model".into());
+            resolver.ask(id(1), "resnet50_v2".into(), 1);
+            resolver.ask(id(2), "no_such_model".into(), 1);
             resolver.drop_uploads();
             let step = clockwork_wire::UploadStep::Data { offset: 0, bytes: vec![1].into() };
             resolver.upload(UploadModel { id: id(4), upload: id(3), step });
@@ -160,24 +175,39 @@ mod tests {
         .unwrap();
     }
 
+    /// Notes what it is asked for, and refuses the second time.
+    #[derive(Debug)]
+    struct Notes(mpsc::Sender<u32>, bool);
+
+    impl Prepare for Notes {
+        fn prepare_ahead(&mut self, _: &ModelSource, copies: u32) -> Result<(), String> {
+            self.0.send(copies).map_err(|error| error.to_string())?;
+            if std::mem::replace(&mut self.1, true) { Err("no room".to_owned()) } else { Ok(()) }
+        }
+    }
+
     #[test]
-    fn a_model_in_a_folder_is_measured_before_it_is_handed_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let digits = Catalogue::new(Vec::new(), false).with_compiled().resolve("digits");
-        let Ok(ModelSource::Artifact(digits)) = digits else { panic!("it is compiled in") };
-        digits.write(&folder.path().join("own")).unwrap();
-        let catalogue = Catalogue::new(vec![folder.path().to_owned()], false);
-        run(&Options::default(), async {
+    fn a_model_is_prepared_before_it_is_handed_over_or_refused_in_the_device_s_words() {
+        let (note, noted) = mpsc::channel();
+        run(&Options::default(), async move {
             let bell = Doorbell::new();
-            let intake = || Intake::new(None, 0);
-            let resolver = Resolver::start(catalogue, intake, bell.clone()).unwrap();
-            resolver.ask(ActionId::default(), "own".into());
-            while resolver.next().is_none() {
-                bell.wait().await;
+            let ahead: Vec<Box<dyn Prepare>> = vec![Box::new(Notes(note, false))];
+            let catalogue = Catalogue::new(Vec::new(), true);
+            let resolver =
+                Resolver::start(catalogue, || Intake::new(None, 0), ahead, bell.clone()).unwrap();
+            resolver.ask(ActionId::default(), "resnet50_v2".into(), 7);
+            resolver.ask(ActionId::default(), "resnet50_v2".into(), 8);
+            let mut answers = Vec::new();
+            while answers.len() < 2 {
+                match resolver.next() {
+                    Some(Found::Model(_, answer)) => answers.push(answer.map(drop)),
+                    Some(Found::Uploaded(_)) => panic!("nothing was uploaded"),
+                    None => bell.wait().await,
+                }
             }
+            assert_eq!(answers, [Ok(()), Err("no room".to_owned())]);
         })
         .unwrap();
-        let kept = folder.path().join("own/device").join(cpu_class()).join("durations.json");
-        assert!(kept.is_file(), "{}", kept.display());
+        assert_eq!(noted.try_iter().collect::<Vec<_>>(), [7, 8]);
     }
 }

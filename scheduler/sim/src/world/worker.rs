@@ -156,7 +156,7 @@ impl WorkerProcess {
                 turn.tally.result(self.id, &result, self.clock);
                 (self.body(&result), Report::Result(Box::new(Foreign::new(result))))
             }
-            Output::Resolve { id, name } => {
+            Output::Resolve { id, name, .. } => {
                 let found = self.setup.catalogue.get(&name).cloned();
                 let source = found
                     .map(ModelSource::Profile)

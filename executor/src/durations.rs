@@ -1,4 +1,4 @@
-//! How long a model takes on this class of processor, kept beside the model in
+//! How long a model takes on a class of devices, kept beside the model in
 //! `device/<class>/durations.json`, so that a model that was measured once is served at once.
 //!
 //! What is kept holds for the very plans, weights and kernels that it was measured with. It is no
@@ -15,16 +15,16 @@ use crate::artifact::Artifact;
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Durations {
+pub(crate) struct Durations {
     /// To copy the weights to their pages.
-    pub(super) load: Span,
+    pub(crate) load: Span,
     /// To run each batch size.
-    pub(super) batches: Vec<BatchProfile>,
+    pub(crate) batches: Vec<BatchProfile>,
 }
 
 /// Where durations are kept, and for what they hold.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     path: PathBuf,
     holds_for: String,
 }
@@ -41,19 +41,24 @@ struct Kept {
 }
 
 impl Shelf {
-    /// The shelf of a model on this class of devices; `None` if the model is in no folder.
-    pub(super) fn of(artifact: &Artifact, class: &str, kernels: &str) -> Option<Self> {
+    /// The shelf of a model on this class of processors; `None` if the model is in no folder.
+    pub(crate) fn of(artifact: &Artifact, class: &str, kernels: &str) -> Option<Self> {
         let folder = artifact.folder()?;
         let place = if artifact.cpu().weights.is_in_memory() { "memory" } else { "file" };
         // A build without optimization runs the same kernels, many times slower.
         let build = if cfg!(debug_assertions) { "debug" } else { "release" };
         let (version, model) = (env!("CARGO_PKG_VERSION"), artifact.cpu().fingerprint());
         let holds_for = format!("{model}, weights in {place}, {kernels} of {version} ({build})");
-        Some(Self { path: folder.join("device").join(class).join("durations.json"), holds_for })
+        Some(Self::at(folder, class, holds_for))
+    }
+
+    /// The shelf of the model in this folder, for what was measured under conditions that these words tell.
+    pub(crate) fn at(folder: &Path, class: &str, holds_for: String) -> Self {
+        Self { path: folder.join("device").join(class).join("durations.json"), holds_for }
     }
 
     /// What is kept for these batch sizes, if it still holds.
-    pub(super) fn read(&self, batches: &[BatchSize]) -> Option<Durations> {
+    pub(crate) fn read(&self, batches: &[BatchSize]) -> Option<Durations> {
         let kept: Kept = serde_json::from_slice(&fs::read(&self.path).ok()?).ok()?;
         let measured = kept.exec_ns.iter().map(|&(batch, ns)| {
             Some(BatchProfile { batch: BatchSize::new(batch)?, exec: Span::new(ns) })
@@ -66,7 +71,7 @@ impl Shelf {
     }
 
     /// Keeps what was measured. A folder that cannot be written to is no error: it is measured again.
-    pub(super) fn keep(&self, measured: &Durations) {
+    pub(crate) fn keep(&self, measured: &Durations) {
         let exec = measured.batches.iter().map(|entry| (entry.batch.get(), entry.exec.get()));
         let (load_ns, exec_ns) = (measured.load.get(), exec.collect());
         let kept = Kept { holds_for: self.holds_for.clone(), load_ns, exec_ns };
@@ -75,11 +80,11 @@ impl Shelf {
     }
 }
 
-/// Writes a file so that whoever reads it finds all of it or none.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file, in a folder that is made if it does not exist, so that whoever reads it finds all of it or none.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(folder)?;
-    let new = folder.join(format!(".durations.{}", std::process::id()));
+    let new = folder.join(format!(".new.{}", std::process::id()));
     fs::write(&new, bytes)?;
     fs::rename(&new, path)
 }

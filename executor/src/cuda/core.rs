@@ -1,0 +1,263 @@
+//! The device core: a thread that hands batches to the GPU and sees them through.
+//!
+//! Inputs are copied, the graph is run and outputs are copied back on three streams, so that the copies
+//! of one batch go on beside the execution of another. At most one batch executes at a time; a second may
+//! be enqueued behind it, so that the device does not wait for the host.
+#![expect(unsafe_code, reason = "drivers and libraries are C")]
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+
+use clockwork_wire::{ActionId, BatchSize, Interval, Nanos, Payload, Span, Status};
+use rtrb::{Consumer, Producer};
+
+use super::clock::DeviceClock;
+use super::driver::{Context, Event, Stream};
+use super::error::CudaError;
+use super::memory::{Buffer, Pinned};
+use super::setup::Instance;
+use super::wait::pause;
+use crate::cpu::{Host, copy_inputs, guarded};
+use crate::{Completion, Inputs};
+
+/// A batch to be run.
+pub(super) struct Job {
+    pub(super) id: ActionId,
+    pub(super) instance: Arc<Instance>,
+    pub(super) batch: BatchSize,
+    pub(super) inputs: Inputs,
+    /// Bytes from the begin of the io memories to the inputs, which the outputs follow.
+    pub(super) io: usize,
+    /// How long it should execute.
+    pub(super) exec: Span,
+}
+
+/// The device core's own state.
+pub(super) struct Core {
+    host: Host,
+    context: Arc<Context>,
+    clock: DeviceClock,
+    /// Where graphs find the addresses of inputs and outputs.
+    descriptor: Buffer,
+    device_io: Buffer,
+    host_io: Pinned,
+    copy_in: Stream,
+    exec: Stream,
+    copy_out: Stream,
+    under_way: VecDeque<Running>,
+    /// Moments that no batch uses.
+    spare: Vec<Moments>,
+    /// When what is under way should have been executed.
+    free_at: Nanos,
+}
+
+/// A batch that the device has.
+struct Running {
+    job: Job,
+    moments: Moments,
+    /// Bytes of its inputs and outputs, in the io memories.
+    outputs: std::ops::Range<usize>,
+    absent: bool,
+    /// When it should be over.
+    due: Nanos,
+}
+
+/// When a batch's parts begin and end.
+struct Moments {
+    copying: Event,
+    copied: Event,
+    begun: Event,
+    executed: Event,
+    over: Event,
+}
+
+impl Core {
+    /// Takes over the descriptor, and memory for inputs and outputs on both sides.
+    pub(super) fn new(
+        host: Host,
+        context: &Arc<Context>,
+        descriptor: Buffer,
+        io_bytes: usize,
+    ) -> Result<Self, CudaError> {
+        let stream = || Stream::new(context);
+        Ok(Self {
+            clock: DeviceClock::new(&host, context)?,
+            host,
+            descriptor,
+            device_io: Buffer::new(context, io_bytes)?,
+            host_io: Pinned::new(context, io_bytes)?,
+            copy_in: stream()?,
+            exec: stream()?,
+            copy_out: stream()?,
+            under_way: VecDeque::new(),
+            spare: Vec::new(),
+            free_at: Nanos::ZERO,
+            context: Arc::clone(context),
+        })
+    }
+
+    /// Does what it is told until the other end is gone. Sleeps while there is nothing to do, and until
+    /// shortly before something should end: whoever sends a job unparks this thread.
+    pub(super) fn serve(mut self, mut jobs: Consumer<Job>, mut completions: Producer<Completion>) {
+        (self.host.place)();
+        // Without a context every job fails, in words that its completion cannot carry.
+        let _ = self.context.enter();
+        let mut complete = |host: &Host, completion| {
+            let room = "a device has fewer operations under way than its ring slots";
+            completions.push(completion).expect(room);
+            (host.wake)();
+        };
+        loop {
+            if let Ok(job) = jobs.pop() {
+                let id = job.id;
+                let started = guarded(|| self.start(job));
+                if let Err(status) = started.unwrap_or(Err(Status::RUNTIME_ERROR)) {
+                    complete(&self.host, Completion::bare(id, status));
+                }
+            } else if let Some(running) = self.under_way.front() {
+                match running.moments.over.is_past() {
+                    Ok(false) => pause(&self.host, running.due),
+                    Ok(true) => {
+                        let completion = self.finish();
+                        complete(&self.host, completion);
+                    }
+                    Err(_) => {
+                        let running = self.under_way.pop_front().expect("it was just there");
+                        complete(&self.host, Completion::bare(running.job.id, FAILED));
+                    }
+                }
+            } else if jobs.is_abandoned() {
+                return;
+            } else {
+                thread::park();
+            }
+        }
+    }
+
+    /// Hands a batch to the device.
+    fn start(&mut self, job: Job) -> Result<(), Status> {
+        let (plan, _) = job.instance.batch(job.batch).ok_or(Status::INVALID_ACTION)?;
+        let bytes = |elements: usize| elements * size_of::<f32>();
+        let (inputs, outputs) = (bytes(plan.sizes().input), bytes(plan.sizes().output));
+        let begin = job.io + inputs;
+        let end = begin + outputs;
+        let memory = self.host_io.bytes_mut().get_mut(job.io..begin);
+        let memory =
+            memory.filter(|_| end <= self.device_io.len()).ok_or(Status::INVALID_ACTION)?;
+        copy_inputs(&job.inputs, job.batch.count(), bytemuck::cast_slice_mut(memory))?;
+        let moments = match self.spare.pop() {
+            Some(moments) => moments,
+            None => Moments::new(&self.context).map_err(|_| FAILED)?,
+        };
+        let places = [job.io, begin, end];
+        self.enqueue(&job, &moments, places).map_err(|_| FAILED)?;
+        let absent = job.inputs.body.is_empty();
+        let copy = Span::from_micros(20) + Span::from_f64(float(inputs + outputs) / COPIED_PER_NS);
+        self.free_at = self.free_at.max(self.host.now() + copy) + job.exec;
+        let due = self.free_at;
+        self.under_way.push_back(Running { job, moments, outputs: begin..end, absent, due });
+        Ok(())
+    }
+
+    fn enqueue(
+        &mut self,
+        job: &Job,
+        moments: &Moments,
+        [begin, middle, end]: [usize; 3],
+    ) -> Result<(), CudaError> {
+        let at = |offset: usize| {
+            self.device_io.address() + u64::try_from(offset).expect("an offset fits 64 bits")
+        };
+        let (inputs, outputs) = (at(begin), at(middle));
+        let (_, prepared) = job
+            .instance
+            .batch(job.batch)
+            .ok_or_else(|| CudaError::new("running a batch", "it is not prepared"))?;
+        moments.copying.record(&self.copy_in)?;
+        // SAFETY: both io memories have these bytes, which the worker gives to this batch alone until its
+        // completion.
+        unsafe { self.copy_in.copy_in(inputs, &self.host_io.bytes()[begin..middle])? };
+        moments.copied.record(&self.copy_in)?;
+        self.exec.wait(&moments.copied)?;
+        // SAFETY: the descriptor has sixteen bytes; the graphs that read it are on the same stream.
+        unsafe { self.exec.write(self.descriptor.address(), inputs)? };
+        // SAFETY: as above.
+        unsafe { self.exec.write(self.descriptor.address() + 8, outputs)? };
+        moments.begun.record(&self.exec)?;
+        // SAFETY: the device has the sites for life and runs graphs on this thread only; the worker runs
+        // models whose weights are loaded.
+        unsafe { prepared.run(&self.exec)? };
+        moments.executed.record(&self.exec)?;
+        self.copy_out.wait(&moments.executed)?;
+        let answers = &mut self.host_io.bytes_mut()[middle..end];
+        // SAFETY: as for the inputs.
+        unsafe { self.copy_out.copy_out(answers, outputs)? };
+        moments.over.record(&self.copy_out)
+    }
+
+    /// The completion of the oldest batch, which is over.
+    fn finish(&mut self) -> Completion {
+        let running = self.under_way.pop_front().expect("the caller has seen it");
+        let completion = self.completion(&running);
+        let Running { job, moments, .. } = running;
+        self.spare.push(moments);
+        let mut completion = completion.unwrap_or_else(|_| Completion::bare(job.id, FAILED));
+        // What was predicted wrongly is not wrong for those behind it.
+        let rest: Span = self.under_way.iter().map(|running| running.job.exec).sum();
+        self.free_at = completion.exec.end.max(self.host.now()) + rest;
+        let _ = self.clock.keep(&self.host);
+        if completion.status.is_ok() && completion.output.is_empty() {
+            completion.output = job.inputs.body;
+        }
+        completion
+    }
+
+    fn completion(&self, running: &Running) -> Result<Completion, CudaError> {
+        let Moments { copying, copied, begun, executed, over } = &running.moments;
+        let interval = |begin: &Event, end: &Event| -> Result<Interval, CudaError> {
+            let (from, to) = (self.clock.moment(begin)?, self.clock.moment(end)?);
+            let duration = Span::from_f64(end.nanoseconds_since(begin)?.max(0.0));
+            Ok(Interval { begin: from, end: to.max(from), duration })
+        };
+        let answers = &self.host_io.bytes()[running.outputs.clone()];
+        let output = if running.absent { Payload::EMPTY } else { Payload::new(answers.to_vec()) };
+        Ok(Completion {
+            copy_input: interval(copying, copied)?,
+            exec: interval(begun, executed)?,
+            copy_output: interval(executed, over)?,
+            output,
+            ..Completion::bare(running.job.id, Status::OK)
+        })
+    }
+}
+
+impl Moments {
+    fn new(context: &Arc<Context>) -> Result<Self, CudaError> {
+        let event = || Event::new(context);
+        Ok(Self {
+            copying: event()?,
+            copied: event()?,
+            begun: event()?,
+            executed: event()?,
+            over: event()?,
+        })
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "an estimate")]
+const fn float(bytes: usize) -> f64 {
+    bytes as f64
+}
+
+const FAILED: Status = Status::RUNTIME_ERROR;
+
+/// Bytes that are copied in a nanosecond, at least.
+const COPIED_PER_NS: f64 = 20.0;

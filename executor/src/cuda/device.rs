@@ -1,0 +1,353 @@
+//! A GPU as its worker sees it: jobs go to the device core and transfers to the load core through rings,
+//! completions come back through others.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use clockwork_wire::{ActionId, ModelId, ModelProfile, Nanos, Pages, Span, part_of_load};
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
+
+use super::core::{Core, Job};
+use super::driver::{Context, GpuInfo};
+use super::engine::Sites;
+use super::error::CudaError;
+use super::loader::{Loader, Part, Transfer};
+use super::memory::Buffer;
+use super::pages::PagePool;
+use super::setup::{Instance, Setup, form};
+use crate::artifact::Artifact;
+use crate::cpu::Host;
+use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare};
+
+/// A GPU as a device.
+///
+/// All its memory is taken at start. Two threads drive it: the device core runs batches, the load core
+/// maps and copies weights; models are prepared on a third, which nobody waits for
+/// ([`Device::ahead`]).
+pub struct CudaDevice {
+    spec: DeviceSpec,
+    /// Until somebody else prepares models.
+    setup: Option<Setup>,
+    /// Instances that were prepared elsewhere.
+    made: mpsc::Receiver<Vec<Instance>>,
+    make: mpsc::Sender<Vec<Instance>>,
+    /// Those that have arrived, by their model.
+    ready: BTreeMap<String, Vec<Instance>>,
+    jobs: Lane<Job>,
+    transfers: Lane<Transfer>,
+    models: BTreeMap<ModelId, Arc<Instance>>,
+    /// Until when the device executes what was handed over.
+    exec: Busy,
+    /// Until when it copies weights.
+    load: Busy,
+    /// What all graphs work in.
+    _memory: (Buffer, Buffer),
+}
+
+/// Prepares models for a GPU away from the worker's core.
+struct Ahead {
+    setup: Setup,
+    made: mpsc::Sender<Vec<Instance>>,
+}
+
+impl Prepare for Ahead {
+    fn prepare_ahead(&mut self, source: &ModelSource, copies: u32) -> Result<(), String> {
+        let ModelSource::Artifact(artifact) = source else { return Ok(()) };
+        let made = self.setup.make(artifact, copies).map_err(|error| error.to_string())?;
+        // A device that is gone needs nothing.
+        let _ = self.made.send(made);
+        Ok(())
+    }
+}
+
+/// A thread with a ring to it and one back.
+struct Lane<T> {
+    told: Option<Producer<T>>,
+    /// What the ring had no room for.
+    backlog: VecDeque<T>,
+    done: Consumer<Completion>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What is under way, oldest first, and how long it should take.
+#[derive(Debug, Default)]
+struct Busy {
+    under_way: VecDeque<(ActionId, Span)>,
+    /// When the oldest began, at the latest.
+    from: Nanos,
+}
+
+impl CudaDevice {
+    /// Takes a GPU's memory and starts its threads. Compiled kernels are kept in `kernels`.
+    ///
+    /// # Errors
+    /// If a library is missing, or the memory that the specification wants is more than there is.
+    ///
+    /// # Panics
+    /// If a pool exceeds the address space.
+    pub fn new(
+        gpu: &GpuInfo,
+        spec: DeviceSpec,
+        host: &Host,
+        kernels: Option<&Path>,
+    ) -> Result<Self, CudaError> {
+        let context = Context::new(gpu)?;
+        let bytes = |bytes: u64| usize::try_from(bytes).expect("a size fits the address space");
+        let pool = PagePool::new(gpu, &context, spec.pages)?;
+        let workspace = Buffer::new(&context, bytes(spec.workspace_pool))?;
+        let scratch = Buffer::new(&context, SCRATCH)?;
+        let descriptor = Buffer::new(&context, 16)?;
+        let sites = Sites {
+            descriptor: descriptor.address(),
+            workspace: workspace.address(),
+            weights: 0,
+            scratch: (scratch.address(), SCRATCH),
+        };
+        let setup = Setup::new(gpu, &context, sites, workspace.len(), kernels)?;
+        let core = Core::new(host.clone(), &context, descriptor, bytes(spec.io_pool))?;
+        let beside = Host { place: Arc::new(|| ()), ..host.clone() };
+        let loader = Loader::new(beside, &context, pool)?;
+        let (make, made) = mpsc::channel();
+        let name = |what: &str| format!("{what} {}", gpu.ordinal);
+        Ok(Self {
+            jobs: Lane::start(name("device"), |jobs, done| core.serve(jobs, done))?,
+            transfers: Lane::start(name("load"), |told, done| loader.serve(told, done))?,
+            setup: Some(setup),
+            made,
+            make,
+            ready: BTreeMap::new(),
+            models: BTreeMap::new(),
+            exec: Busy::default(),
+            load: Busy::default(),
+            _memory: (workspace, scratch),
+            spec,
+        })
+    }
+
+    /// Takes so many instances of a model; those that were not prepared elsewhere are made now, if nobody
+    /// else prepares them.
+    fn take(&mut self, artifact: &Artifact, copies: u32) -> Result<Vec<Instance>, CudaError> {
+        for made in self.made.try_iter() {
+            if let Some(first) = made.first() {
+                self.ready.entry(first.fingerprint().to_owned()).or_default().extend(made);
+            }
+        }
+        let (_, variant) = form(artifact)?;
+        let mut there = self.ready.remove(&variant.fingerprint()).unwrap_or_default();
+        let count = usize::try_from(copies).expect("a count fits the address space");
+        if let Some(setup) = &mut self.setup {
+            let missing = count.saturating_sub(there.len());
+            there.extend(setup.make(artifact, u32::try_from(missing).unwrap_or(copies))?);
+        }
+        if there.len() < count {
+            let what = "preparing a model";
+            return Err(CudaError::new(what, "it failed before, where nobody waited for it"));
+        }
+        let rest = there.split_off(count);
+        if !rest.is_empty() {
+            self.ready.insert(variant.fingerprint(), rest);
+        }
+        Ok(there)
+    }
+
+    fn instance(&self, model: ModelId) -> &Arc<Instance> {
+        self.models.get(&model).expect("a worker starts prepared models only")
+    }
+}
+
+impl Device for CudaDevice {
+    fn spec(&self) -> &DeviceSpec {
+        &self.spec
+    }
+
+    /// Takes instances that were prepared ahead; blocks for those that were not.
+    fn prepare(
+        &mut self,
+        first: ModelId,
+        copies: u32,
+        source: &ModelSource,
+    ) -> Result<ModelProfile, String> {
+        let ModelSource::Artifact(artifact) = source else {
+            return Err("a GPU runs compiled models, not profiles or libraries".to_owned());
+        };
+        let instances = self.take(artifact, copies).map_err(|error| error.to_string())?;
+        let profile = instances.first().map(|instance| instance.program().profile().clone());
+        let ids = (first.get()..first.get() + copies).map(ModelId::new);
+        self.models.extend(ids.zip(instances.into_iter().map(Arc::new)));
+        profile.ok_or_else(|| "no copies of the model are asked for".to_owned())
+    }
+
+    fn ahead(&mut self) -> Option<Box<dyn Prepare>> {
+        let setup = self.setup.take()?;
+        Some(Box::new(Ahead { setup, made: self.make.clone() }))
+    }
+
+    fn remove(&mut self, first: ModelId, copies: u32) {
+        for model in (first.get()..first.get() + copies).map(ModelId::new) {
+            if let Some(instance) = self.models.remove(&model) {
+                self.transfers.send(Transfer::Forget { model, instance });
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        now: Nanos,
+        _at: Nanos,
+        id: ActionId,
+        model: ModelId,
+        operation: Operation,
+    ) {
+        let instance = Arc::clone(self.instance(model));
+        match operation {
+            Operation::Load { first, pages, total } => {
+                let part = u32::try_from(pages.len()).expect("a page count fits 32 bits");
+                let whole = instance.program().profile().load;
+                let span = part_of_load(whole, Pages::new(part), total);
+                self.load.begin(now, id, span);
+                let part = Part { first, pages, total };
+                self.transfers.send(Transfer::Load { id, model, instance, part, span });
+            }
+            Operation::Infer { batch, inputs, io_offset, .. } => {
+                let exec = instance.program().profile().exec(batch);
+                let exec = exec.expect("a worker checks batch sizes");
+                let copied = copy_of(inputs.body.len());
+                self.exec.begin(now + copied, id, exec);
+                let io = usize::try_from(io_offset).expect("an offset fits the address space");
+                self.jobs.send(Job { id, instance, batch, inputs, io, exec });
+            }
+        }
+    }
+
+    fn exec_free_at(&self) -> Nanos {
+        self.exec.free_at()
+    }
+
+    fn start_of(&self, at: Nanos, input_bytes: usize) -> Nanos {
+        (at + copy_of(input_bytes)).max(self.exec.free_at())
+    }
+
+    fn load_free_at(&self) -> Nanos {
+        self.load.free_at()
+    }
+
+    fn evict(&mut self, model: ModelId, keep: Pages) {
+        self.transfers.send(Transfer::Evict { model, keep });
+    }
+
+    fn poll(&mut self, now: Nanos) -> Option<Completion> {
+        self.jobs.flush();
+        self.transfers.flush();
+        if let Ok(completion) = self.jobs.done.pop() {
+            self.exec.end(now, &completion);
+            return Some(completion);
+        }
+        let completion = self.transfers.done.pop().ok()?;
+        self.load.end(now, &completion);
+        Some(completion)
+    }
+
+    fn next_wakeup(&self) -> Option<Nanos> {
+        None
+    }
+}
+
+impl<T: Send + 'static> Lane<T> {
+    fn start(
+        name: String,
+        serve: impl FnOnce(Consumer<T>, Producer<Completion>) + Send + 'static,
+    ) -> Result<Self, CudaError> {
+        let (told, tasks) = RingBuffer::new(RING);
+        let (completions, done) = RingBuffer::new(RING);
+        let thread = thread::Builder::new().name(name).spawn(|| serve(tasks, completions));
+        let thread = thread.map_err(|error| CudaError::new("starting a thread", &error))?;
+        Ok(Self { told: Some(told), backlog: VecDeque::new(), done, thread: Some(thread) })
+    }
+
+    fn send(&mut self, task: T) {
+        self.backlog.push_back(task);
+        self.flush();
+    }
+
+    /// Hands over what the ring has room for.
+    fn flush(&mut self) {
+        let Some(told) = &mut self.told else { return };
+        let mut pushed = false;
+        while let Some(task) = self.backlog.pop_front() {
+            if let Err(PushError::Full(task)) = told.push(task) {
+                self.backlog.push_front(task);
+                break;
+            }
+            pushed = true;
+        }
+        if let Some(thread) = self.thread.as_ref().filter(|_| pushed) {
+            thread.thread().unpark();
+        }
+    }
+}
+
+/// Waits until the thread has done what it was told.
+impl<T> Drop for Lane<T> {
+    fn drop(&mut self) {
+        self.told = None;
+        let Some(thread) = self.thread.take() else { return };
+        thread.thread().unpark();
+        // A panic has been reported by the panic itself.
+        let _ = thread.join();
+    }
+}
+
+impl Busy {
+    fn begin(&mut self, now: Nanos, id: ActionId, span: Span) {
+        if self.under_way.is_empty() {
+            self.from = now;
+        }
+        self.under_way.push_back((id, span));
+    }
+
+    fn end(&mut self, now: Nanos, completion: &Completion) {
+        let place = self.under_way.iter().position(|&(id, _)| id == completion.id);
+        let place = place.expect("a completion is of something under way");
+        self.under_way.remove(place);
+        // The next one began when this one ended, as far as anybody can tell.
+        let end = completion.exec.end;
+        self.from = if end == Nanos::ZERO { now } else { end };
+    }
+
+    fn free_at(&self) -> Nanos {
+        self.from + self.under_way.iter().map(|&(_, span)| span).sum()
+    }
+}
+
+impl fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ahead").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CudaDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CudaDevice").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+/// How long it takes until so many bytes of input are on the device.
+fn copy_of(bytes: usize) -> Span {
+    let bytes = u64::try_from(bytes).expect("a length fits 64 bits");
+    COPY_BEGINS + Span::new(bytes / BYTES_PER_NANOSECOND)
+}
+
+/// Memory for libraries.
+const SCRATCH: usize = 256 << 20;
+
+/// Slots of each ring; far more than the operations that can be under way.
+const RING: usize = 64;
+
+/// Into the thread and out of it again, and the launch of a copy.
+const COPY_BEGINS: Span = Span::from_micros(15);
+
+/// Host memory to pinned memory, and from there to the device.
+const BYTES_PER_NANOSECOND: u64 = 8;
