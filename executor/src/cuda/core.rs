@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hint;
 use std::sync::Arc;
 use std::thread;
 
@@ -51,6 +52,8 @@ pub(super) struct Core {
     spare: Vec<Moments>,
     /// When what is under way should have been executed.
     free_at: Nanos,
+    /// For how long it looks for the next job before it sleeps.
+    spin: Span,
 }
 
 /// A batch that the device has.
@@ -80,6 +83,7 @@ impl Core {
         context: &Arc<Context>,
         descriptor: Buffer,
         io_bytes: usize,
+        spin: Span,
     ) -> Result<Self, CudaError> {
         let stream = || Stream::new(context);
         Ok(Self {
@@ -94,6 +98,7 @@ impl Core {
             under_way: VecDeque::new(),
             spare: Vec::new(),
             free_at: Nanos::ZERO,
+            spin,
             context: Arc::clone(context),
         })
     }
@@ -109,6 +114,7 @@ impl Core {
             completions.push(completion).expect(room);
             (host.wake)();
         };
+        let mut idle_since = self.host.now();
         loop {
             if let Ok(job) = jobs.pop() {
                 let id = job.id;
@@ -122,6 +128,7 @@ impl Core {
                     Ok(true) => {
                         let completion = self.finish();
                         complete(&self.host, completion);
+                        idle_since = self.host.now();
                     }
                     Err(_) => {
                         let running = self.under_way.pop_front().expect("it was just there");
@@ -130,6 +137,8 @@ impl Core {
                 }
             } else if jobs.is_abandoned() {
                 return;
+            } else if self.host.now() - idle_since < self.spin {
+                hint::spin_loop();
             } else {
                 thread::park();
             }
@@ -146,14 +155,16 @@ impl Core {
         let memory = self.host_io.bytes_mut().get_mut(job.io..begin);
         let memory =
             memory.filter(|_| end <= self.device_io.len()).ok_or(Status::INVALID_ACTION)?;
-        copy_inputs(&job.inputs, job.batch.count(), bytemuck::cast_slice_mut(memory))?;
+        let absent = job.inputs.body.is_empty();
+        if !absent {
+            copy_inputs(&job.inputs, job.batch.count(), bytemuck::cast_slice_mut(memory))?;
+        }
         let moments = match self.spare.pop() {
             Some(moments) => moments,
             None => Moments::new(&self.context).map_err(|_| FAILED)?,
         };
         let places = [job.io, begin, end];
         self.enqueue(&job, &moments, places).map_err(|_| FAILED)?;
-        let absent = job.inputs.body.is_empty();
         let copy = Span::from_micros(20) + Span::from_f64(float(inputs + outputs) / COPIED_PER_NS);
         self.free_at = self.free_at.max(self.host.now() + copy) + job.exec;
         let due = self.free_at;
@@ -176,9 +187,14 @@ impl Core {
             .batch(job.batch)
             .ok_or_else(|| CudaError::new("running a batch", "it is not prepared"))?;
         moments.copying.record(&self.copy_in)?;
-        // SAFETY: both io memories have these bytes, which the worker gives to this batch alone until its
-        // completion.
-        unsafe { self.copy_in.copy_in(inputs, &self.host_io.bytes()[begin..middle])? };
+        if job.inputs.body.is_empty() {
+            // SAFETY: the io memory has these bytes, which the worker gives to this batch alone until its
+            // completion.
+            unsafe { self.copy_in.clear(inputs, middle - begin)? };
+        } else {
+            // SAFETY: as above, for both io memories.
+            unsafe { self.copy_in.copy_in(inputs, &self.host_io.bytes()[begin..middle])? };
+        }
         moments.copied.record(&self.copy_in)?;
         self.exec.wait(&moments.copied)?;
         // SAFETY: the descriptor has sixteen bytes; the graphs that read it are on the same stream.

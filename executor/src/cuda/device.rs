@@ -81,7 +81,8 @@ struct Busy {
 }
 
 impl CudaDevice {
-    /// Takes a GPU's memory and starts its threads. Compiled kernels are kept in `kernels`.
+    /// Takes a GPU's memory and starts its threads. Compiled kernels are kept in `kernels`; a device core
+    /// without work looks for some for as long as `spin` before it sleeps.
     ///
     /// # Errors
     /// If a library is missing, or the memory that the specification wants is more than there is.
@@ -93,6 +94,7 @@ impl CudaDevice {
         spec: DeviceSpec,
         host: &Host,
         kernels: Option<&Path>,
+        spin: Span,
     ) -> Result<Self, CudaError> {
         let context = Context::new(gpu)?;
         let bytes = |bytes: u64| usize::try_from(bytes).expect("a size fits the address space");
@@ -107,7 +109,7 @@ impl CudaDevice {
             scratch: (scratch.address(), SCRATCH),
         };
         let setup = Setup::new(gpu, &context, sites, workspace.len(), kernels)?;
-        let core = Core::new(host.clone(), &context, descriptor, bytes(spec.io_pool))?;
+        let core = Core::new(host.clone(), &context, descriptor, bytes(spec.io_pool), spin)?;
         let beside = Host { place: Arc::new(|| ()), ..host.clone() };
         let loader = Loader::new(beside, &context, pool)?;
         let (make, made) = mpsc::channel();

@@ -191,6 +191,15 @@ impl Stream {
         unsafe { result::memcpy_htod_async(to, from, self.raw) }.tried("copying to the device")
     }
 
+    /// Fills memory with zeros when all before it is done.
+    ///
+    /// # Safety
+    /// `at` is device memory of at least as many bytes, and stays until that is done.
+    pub(super) unsafe fn clear(&self, at: u64, bytes: usize) -> Result<(), CudaError> {
+        // SAFETY: the caller's promise.
+        unsafe { result::memset_d8_async(at, 0, bytes, self.raw) }.tried("clearing memory")
+    }
+
     /// Copies bytes from the device when all before it is done.
     ///
     /// # Safety

@@ -1,7 +1,7 @@
 //! The load core: a thread that maps pages of the weights cache and copies weights into them, beside
 //! whatever executes.
 //!
-//! A page is copied while the next one is mapped, so that the copy engine waits for the first one only.
+//! The first page is copied while the others are mapped, so that the copy engine waits for one page only.
 #![expect(unsafe_code, reason = "drivers and libraries are C")]
 
 use std::collections::BTreeMap;
@@ -118,13 +118,17 @@ impl Loader {
             return Err(CudaError::new("loading weights", "the pages before them are not there"));
         }
         let held = self.resident.entry(model).or_insert_with(|| (Arc::clone(instance), 0));
-        for (place, &page) in (part.first..).zip(&part.pages) {
-            if place >= part.total.get() {
+        let (head, rest) = part.pages.split_at(part.pages.len().min(1));
+        for pages in [head, rest] {
+            let first = held.1;
+            let count = u32::try_from(pages.len()).unwrap_or(u32::MAX);
+            if count > part.total.get() - first {
                 return Err(CudaError::new("loading weights", "they have fewer pages"));
             }
-            self.pool.map(page, instance.range(), place)?;
-            held.1 = place + 1;
-            copy(&self.context, &self.stream, &mut self.staging, instance, place)?;
+            self.pool.map(pages, instance.range(), first)?;
+            held.1 = first + count;
+            let places = first..held.1;
+            copy(&self.context, &self.stream, &mut self.staging, instance, places)?;
         }
         self.over.record(&self.stream)?;
         while !self.over.is_past()? {
@@ -154,24 +158,23 @@ impl Loader {
     }
 }
 
-/// Enqueues the copy of a page's weights; of the last page, of what is used.
+/// Enqueues the copy of some pages' weights; of the last page, of what is used.
 fn copy(
     context: &Arc<Context>,
     stream: &Stream,
     staging: &mut Option<[(Pinned, Event); 2]>,
     instance: &Instance,
-    place: u32,
+    places: Range<u32>,
 ) -> Result<(), CudaError> {
     let host = instance.program().host();
-    let to = instance.range().at(place)?;
-    let used = used(host.weights().len(), place);
-    if used.is_empty() {
+    if places.is_empty() {
         return Ok(());
     }
     if let Some(bytes) = host.bytes() {
-        // SAFETY: the page is mapped there; host weights stay while the instance does, which is longer
+        let to = instance.range().at(places.start)?;
+        // SAFETY: the pages are mapped there; host weights stay while the instance does, which is longer
         // than this copy.
-        return unsafe { stream.copy_in(to, &bytes[used]) };
+        return unsafe { stream.copy_in(to, &bytes[used(bytes.len(), places)]) };
     }
     if staging.is_none() {
         let page = || -> Result<_, CudaError> {
@@ -180,21 +183,28 @@ fn copy(
         *staging = Some([page()?, page()?]);
     }
     let staging = staging.as_mut().expect("it was just taken");
-    let (buffer, copied) = &mut staging[usize::from(place % 2 == 1)];
-    copied.synchronize()?;
-    let bytes = &mut buffer.bytes_mut()[..used.len().next_multiple_of(4096).min(page_bytes())];
-    let failed = |error| CudaError::new("reading weights", &error);
-    host.weights().copy_to(used.start, bytes).map_err(failed)?;
-    // SAFETY: the page is mapped there; the buffer is not written before this copy is done.
-    unsafe { stream.copy_in(to, &buffer.bytes()[..used.len()])? };
-    copied.record(stream)
+    for place in places {
+        let used = used(host.weights().len(), place..place + 1);
+        let (buffer, copied) = &mut staging[usize::from(place % 2 == 1)];
+        copied.synchronize()?;
+        let bytes = &mut buffer.bytes_mut()[..used.len().next_multiple_of(4096).min(page_bytes())];
+        let failed = |error| CudaError::new("reading weights", &error);
+        host.weights().copy_to(used.start, bytes).map_err(failed)?;
+        let to = instance.range().at(place)?;
+        // SAFETY: the page is mapped there; the buffer is not written before this copy is done.
+        unsafe { stream.copy_in(to, &buffer.bytes()[..used.len()])? };
+        copied.record(stream)?;
+    }
+    Ok(())
 }
 
-/// Which of so many bytes lie in a page.
-fn used(len: usize, place: u32) -> Range<usize> {
-    let place = usize::try_from(place).expect("a page number fits the address space");
-    let begin = place * page_bytes();
-    begin.min(len)..(begin + page_bytes()).min(len)
+/// Which of so many bytes lie in some pages.
+fn used(len: usize, places: Range<u32>) -> Range<usize> {
+    let begin = |place: u32| {
+        let place = usize::try_from(place).expect("a page number fits the address space");
+        (place * page_bytes()).min(len)
+    };
+    begin(places.start)..begin(places.end)
 }
 
 fn page_bytes() -> usize {

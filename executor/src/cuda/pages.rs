@@ -67,24 +67,56 @@ impl PagePool {
         Ok(pool)
     }
 
-    /// Puts a page at a place of a range, in pages, that has none.
-    pub(super) fn map(&self, page: u32, range: &AddressRange, at: u32) -> Result<(), CudaError> {
+    /// Puts pages side by side into a range, from a place on that, like those behind it, has none: all of
+    /// them or none.
+    pub(super) fn map(
+        &self,
+        pages: &[u32],
+        range: &AddressRange,
+        at: u32,
+    ) -> Result<(), CudaError> {
+        let mut end = at;
+        let mut mapped = Ok(());
+        for &page in pages {
+            mapped = self.map_one(page, range, end);
+            if mapped.is_err() {
+                break;
+            }
+            end += 1;
+        }
+        let done = mapped.and_then(|()| self.allow(range, at..end));
+        if done.is_err() {
+            // What cannot be undone makes the next LOAD into these places fail.
+            let _ = range.unmap(at..end);
+        }
+        done
+    }
+
+    fn map_one(&self, page: u32, range: &AddressRange, place: u32) -> Result<(), CudaError> {
         let index = usize::try_from(page).expect("a page number fits the address space");
         let handle = self.pages.get(index).copied();
         let handle = handle.ok_or_else(|| CudaError::new("mapping a page", "no such page"))?;
-        let address = range.at(at)?;
+        let address = range.at(place)?;
         // SAFETY: the place lies inside the range, which is reserved; the page was taken.
         unsafe { sys::cuMemMap(address, page_bytes(), 0, handle, 0) }
             .result()
-            .tried("mapping a page")?;
+            .tried("mapping a page")
+    }
+
+    /// Lets kernels and copies use places that have pages.
+    fn allow(&self, range: &AddressRange, places: Range<u32>) -> Result<(), CudaError> {
+        if places.is_empty() {
+            return Ok(());
+        }
         let access = CUmemAccessDesc {
             location: self.location,
             flags: CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_READWRITE,
         };
-        // SAFETY: the page was just mapped there.
-        unsafe { sys::cuMemSetAccess(address, page_bytes(), &raw const access, 1) }
+        let (begin, bytes) = range.part(places)?;
+        // SAFETY: pages were just mapped there.
+        unsafe { sys::cuMemSetAccess(begin, bytes, &raw const access, 1) }
             .result()
-            .tried("allowing access to a page")
+            .tried("allowing access to pages")
     }
 }
 
@@ -120,10 +152,16 @@ impl AddressRange {
         if places.is_empty() {
             return Ok(());
         }
-        let (begin, last) = (self.at(places.start)?, self.at(places.end - 1)?);
-        let bytes = usize::try_from(last - begin).expect("it lies inside") + page_bytes();
+        let (begin, bytes) = self.part(places)?;
         // SAFETY: the places lie inside the range and hold whole pages.
         unsafe { sys::cuMemUnmap(begin, bytes) }.result().tried("unmapping pages")
+    }
+
+    /// Where some places begin, at least one, and how many bytes they are.
+    fn part(&self, places: Range<u32>) -> Result<(u64, usize), CudaError> {
+        let (begin, last) = (self.at(places.start)?, self.at(places.end - 1)?);
+        let bytes = usize::try_from(last - begin).expect("it lies inside") + page_bytes();
+        Ok((begin, bytes))
     }
 
     /// Where a page's place begins.

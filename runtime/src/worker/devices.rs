@@ -61,7 +61,7 @@ pub fn cuda(config: &Config, gpus: Vec<GpuInfo>) -> DeviceFactory {
             let host = Host { clock: Arc::new(clock::now), wake: Arc::clone(&wake), place };
             let spec = DeviceSpec { depth: 2, ..spec(&config.executor, &gpu.class()) };
             let kernels = kept.as_ref().map(|kept| kept.join(gpu.class()));
-            let device = CudaDevice::new(gpu, spec, &host, kernels.as_deref());
+            let device = CudaDevice::new(gpu, spec, &host, kernels.as_deref(), config.cores.spin);
             let device =
                 device.map_err(|error| format!("GPU {} ({}): {error}", gpu.ordinal, gpu.name))?;
             let device: Box<dyn Device> = Box::new(device);
