@@ -68,7 +68,8 @@ fn what_comes_in_pieces_of_any_size_is_the_artifact_that_was_sent() {
         let folder = tempfile::tempdir().unwrap();
         let mut intake = Intake::new(Some(folder.path().to_owned()), LIMIT);
         upload(&mut intake, "m", &digits(), piece).unwrap();
-        assert_eq!(Artifact::read(&folder.path().join("m")).unwrap(), digits::artifact());
+        let read = Artifact::read(&folder.path().join("m")).unwrap();
+        assert_eq!(read.cpu(), digits::artifact().cpu());
         assert_eq!(names(&folder), ["m"]);
         // Once more: the older one is replaced, with what was measured for it.
         fs::write(folder.path().join("m/measured"), "").unwrap();
