@@ -9,9 +9,9 @@ use super::activation::activate;
 use super::convolution::View;
 use super::isa::{Kernels, Work};
 use super::lanes::Lanes;
-use super::product::{Part, TAPS, even};
 use super::run::Operands;
-use super::tile::{STRIP, Sources};
+use super::tile::Sources;
+use super::window::{Windows, slide};
 use crate::artifact::Depthwise;
 
 pub(super) fn depthwise(kernels: Kernels, shape: &Depthwise, operands: Operands<'_>) {
@@ -34,29 +34,16 @@ impl Work for Channels<'_> {
     #[inline(always)]
     fn run<V: Lanes>(mut self) {
         let shape = self.shape;
-        let outputs = shape.window.output().expect("a checked window fits its image");
         let (elements, zeros, window) = (self.image, self.zeros, &shape.window);
         let view = View { elements, pitch: shape.pitch_in, window, zeros };
-        for strip in even(shape.images * outputs[0] * outputs[1], STRIP) {
-            // A pass over many taps adds to what the pass before left.
-            for taps in even(window.taps(), TAPS) {
-                let mut table = [[ptr::null(); STRIP]; TAPS];
-                let table = &mut table[..taps.len()];
-                let part = Part { taps: taps.clone(), channels: 0..shape.channels };
-                view.fill(outputs, strip.clone(), &part, table);
-                self.strip::<V>(strip.clone(), taps, table);
-            }
-            for pixel in strip.filter(|_| shape.activation.bounds().is_none()) {
-                let output = &mut self.write[pixel * shape.pitch_out..];
-                activate(shape.activation, &mut output[..shape.channels]);
-            }
-        }
+        slide::<V>(&view, shape.images, shape.channels, &mut self);
     }
 }
 
-impl Channels<'_> {
+impl Windows for Channels<'_> {
+    /// What is not the first part adds to what the part before left.
     #[inline(always)]
-    fn strip<V: Lanes>(&mut self, strip: Range<usize>, part: Range<usize>, table: &[Sources]) {
+    fn take<V: Lanes>(&mut self, strip: Range<usize>, part: Range<usize>, table: &[Sources]) {
         let Depthwise { channels, pitch_out: pitch, .. } = *self.shape;
         let bounds =
             self.shape.activation.bounds().filter(|_| part.end == self.shape.window.taps());
@@ -98,6 +85,15 @@ impl Channels<'_> {
                 }
                 rest.start += count;
             }
+        }
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, strip: Range<usize>) {
+        let shape = self.shape;
+        for pixel in strip.filter(|_| shape.activation.bounds().is_none()) {
+            let output = &mut self.write[pixel * shape.pitch_out..];
+            activate(shape.activation, &mut output[..shape.channels]);
         }
     }
 }

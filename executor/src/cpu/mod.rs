@@ -3,7 +3,9 @@
 //!
 //! [`CpuDevice`] is the [`Device`](crate::Device); behind it a thread owns the memory (`memory`),
 //! and does what it is told (`device_core`). [`run`] executes a plan: every step is one kernel.
-//! Nothing is allocated per inference and nothing is decided but what the plan says.
+//! Nothing is allocated per inference and nothing is decided but what the plan says. Where a batch's
+//! elements would not stay in a cache from one step to the next, the plan repeats its steps for a few
+//! requests at a time.
 //!
 //! Images lie channels last. Convolutions and fully connected layers are one kind of matrix product
 //! (`product`): panels of weights, whose columns are the lanes of vector registers, times the inputs
@@ -27,6 +29,7 @@ mod range;
 mod resize;
 mod strided;
 mod walk;
+mod window;
 mod winograd;
 
 mod isa;

@@ -3,15 +3,14 @@
 #![expect(clippy::inline_always, reason = "an instruction set is switched on per function")]
 
 use std::ops::Range;
-use std::ptr;
 
 use super::convolution::View;
 use super::isa::{Kernels, Work};
 use super::lanes::Lanes;
 use super::math::float;
-use super::product::{Part, TAPS, even};
 use super::run::Operands;
-use super::tile::{STRIP, Sources};
+use super::tile::Sources;
+use super::window::{Windows, slide};
 use crate::artifact::{Pool, Reduction, Sliding};
 
 pub(super) fn pool(kernels: Kernels, shape: &Pool, operands: Operands<'_>) {
@@ -19,46 +18,46 @@ pub(super) fn pool(kernels: Kernels, shape: &Pool, operands: Operands<'_>) {
     let max = shape.reduction == Reduction::Max;
     // What a tap in the padding sees: what changes nothing.
     scratch.fill(if max { f32::NEG_INFINITY } else { 0.0 });
-    kernels.work(Windows { shape, image, padding: scratch, write });
+    kernels.work(Pooling { shape, image, padding: scratch, write });
 }
 
-struct Windows<'a> {
+struct Pooling<'a> {
     shape: &'a Pool,
     image: &'a [f32],
     padding: &'a [f32],
     write: &'a mut [f32],
 }
 
-impl Work for Windows<'_> {
+impl Work for Pooling<'_> {
     #[inline(always)]
     fn run<V: Lanes>(mut self) {
         let shape = self.shape;
-        let outputs = shape.window.output().expect("a checked window fits its image");
         let (elements, zeros, window) = (self.image, self.padding, &shape.window);
         let view = View { elements, pitch: shape.pitch_in, window, zeros };
-        for strip in even(shape.images * outputs[0] * outputs[1], STRIP) {
-            for taps in even(window.taps(), TAPS) {
-                let mut table = [[ptr::null(); STRIP]; TAPS];
-                let table = &mut table[..taps.len()];
-                let part = Part { taps: taps.clone(), channels: 0..shape.channels };
-                view.fill(outputs, strip.clone(), &part, table);
-                match shape.reduction {
-                    Reduction::Max => {
-                        self.strip::<V, true>(strip.clone(), taps.start == 0, table);
-                    }
-                    Reduction::Average | Reduction::AveragePadded => {
-                        self.strip::<V, false>(strip.clone(), taps.start == 0, table);
-                    }
-                }
+        slide::<V>(&view, shape.images, shape.channels, &mut self);
+    }
+}
+
+impl Windows for Pooling<'_> {
+    #[inline(always)]
+    fn take<V: Lanes>(&mut self, strip: Range<usize>, taps: Range<usize>, table: &[Sources]) {
+        match self.shape.reduction {
+            Reduction::Max => self.strip::<V, true>(strip, taps.start == 0, table),
+            Reduction::Average | Reduction::AveragePadded => {
+                self.strip::<V, false>(strip, taps.start == 0, table);
             }
-            if shape.reduction != Reduction::Max {
-                self.average(strip, outputs);
-            }
+        }
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, strip: Range<usize>) {
+        if self.shape.reduction != Reduction::Max {
+            self.average(strip);
         }
     }
 }
 
-impl Windows<'_> {
+impl Pooling<'_> {
     #[inline(always)]
     fn strip<V: Lanes, const MAX: bool>(
         &mut self,
@@ -81,8 +80,9 @@ impl Windows<'_> {
 
     /// Makes means of the sums of some pixels.
     #[inline(always)]
-    fn average(&mut self, strip: Range<usize>, [high, wide]: [usize; 2]) {
+    fn average(&mut self, strip: Range<usize>) {
         let shape = self.shape;
+        let [high, wide] = shape.window.output().expect("a checked window fits its image");
         for pixel in strip {
             let (line, x) = (pixel / wide, pixel % wide);
             let count = match shape.reduction {
