@@ -84,23 +84,32 @@ fn report(bench: &mut Bench<'_>, runs: usize) {
     for _ in 0..runs {
         let begin = now();
         let mut before = begin;
+        // A step that is repeated counts with all its repetitions.
+        let mut spent = vec![0; steps];
         bench.run(|index| {
             let after = now();
-            times[index].push(after - before);
+            spent[index] += after - before;
             before = after;
         });
+        for (times, spent) in times.iter_mut().zip(spent) {
+            times.push(spent);
+        }
         totals.push(before - begin);
     }
     println!("{:>9} {:>6} {:>8}  step", "us", "share", "GFLOP/s");
     let total = median(&mut totals);
-    for (times, step) in times.iter_mut().zip(&bench.plan.file().steps) {
+    let mut operations = 0;
+    let mut repetitions = vec![0; steps];
+    bench.plan.order().for_each(|(index, _)| repetitions[index] += 1);
+    let steps = bench.plan.file().steps.iter().zip(repetitions);
+    for (times, (step, repeated)) in times.iter_mut().zip(steps) {
         let time = median(times);
-        let rate = float(step.run.operations()) / float(time.max(1));
+        let rate = float(step.run.operations() * repeated) / float(time.max(1));
         let (us, share) = (float(time) / 1e3, 100.0 * float(time) / float(total));
         let kernel = serde_json::to_string(&step.run).unwrap_or_default();
-        println!("{us:9.1} {share:5.1}% {rate:8.1}  {} {kernel}", step.node);
+        println!("{us:9.1} {share:5.1}% {rate:8.1}  {repeated} x {} {kernel}", step.node);
+        operations += step.run.operations() * repeated;
     }
-    let operations: u64 = bench.plan.file().steps.iter().map(|step| step.run.operations()).sum();
     let rate = float(operations) / float(total);
     println!("{:9.1} in all, {rate:.1} GFLOP/s", float(total) / 1e3);
 }

@@ -39,13 +39,16 @@ pub(super) fn steps(
     let mut spans = vec![Vec::with_capacity(runs); steps.len()];
     for run in 0..WARM_UPS + runs {
         let mut before = clock::now();
+        // A step that is repeated counts with all its repetitions.
+        let mut spent = vec![Span::ZERO; steps.len()];
         subject.alone.observe(batch, |step| {
             let now = clock::now();
-            if run >= WARM_UPS {
-                spans[step].push(now - before);
-            }
+            spent[step] += now - before;
             before = now;
         })?;
+        if run >= WARM_UPS {
+            spans.iter_mut().zip(spent).for_each(|(spans, spent)| spans.push(spent));
+        }
     }
     for (step, spans) in steps.iter_mut().zip(&mut spans) {
         spans.sort_unstable();

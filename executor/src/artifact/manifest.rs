@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ArtifactError, Target};
 
 /// The format that this version writes and reads.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";

@@ -42,7 +42,7 @@ pub use kernel::{
     Shares, Sliding, Strided, Summary, Transfer, Walk, Winograd, panels,
 };
 pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
-pub use plan::{Place, Plan, PlanFile, Sizes, Space, Step, TENSOR_ALIGNMENT};
+pub use plan::{Place, Plan, PlanFile, Segment, Sizes, Space, Step, TENSOR_ALIGNMENT};
 pub use step::{CheckedStep, Extent};
 pub use store::locate;
 pub(crate) use store::put;

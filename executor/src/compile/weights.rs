@@ -38,7 +38,7 @@ impl Packed {
             return place;
         }
         self.bytes.resize(self.bytes.len().next_multiple_of(TENSOR_ALIGNMENT), 0);
-        let place = Place { space: Space::Weights, offset: self.bytes.len() };
+        let place = Place { space: Space::Weights, offset: self.bytes.len(), stride: 0 };
         let values = make();
         match self.element {
             Element::F32 => self.bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),

@@ -44,7 +44,7 @@ pub fn run(kernels: &Kernels, plan: &Plan, memory: Memory<'_>) {
 }
 
 /// Executes a plan and says after each step which one it was: where the time goes, and what a step
-/// has written, can be seen from outside.
+/// has written, can be seen from outside. A step that is repeated is named every time.
 ///
 /// # Panics
 /// If a memory is smaller than [`Plan::sizes`] says.
@@ -58,8 +58,9 @@ pub fn run_observed(
     let Memory { input, output, workspace, weights } = memory;
     let spaces = Spaces { input: &input[..sizes.input], weights: &weights[..sizes.weights] };
     let (output, workspace) = (&mut output[..sizes.output], &mut workspace[..sizes.workspace]);
-    for (index, step) in plan.steps().iter().enumerate() {
-        execute(*kernels, &step.kernel, spaces.operands(step, output, workspace));
+    for (index, time) in plan.order() {
+        let step = &plan.steps()[index];
+        execute(*kernels, &step.kernel, spaces.operands(step, time, output, workspace));
         done(index);
     }
 }
@@ -98,11 +99,13 @@ struct Spaces<'a> {
 }
 
 impl<'a> Spaces<'a> {
-    /// A step's tensors. What it writes is cut out of the workspace; what it reads lies in the
-    /// pieces that remain, which the plan's check has made sure of.
+    /// A step's tensors when it has been done `time` times before. What it writes is cut out of the
+    /// workspace; what it reads lies in the pieces that remain, which the plan's check has made sure
+    /// of.
     fn operands<'b>(
         &self,
         step: &CheckedStep,
+        time: usize,
         output: &'b mut [f32],
         workspace: &'b mut [f32],
     ) -> Operands<'b>
@@ -110,21 +113,22 @@ impl<'a> Spaces<'a> {
         'a: 'b,
     {
         let in_output = step.write.space == Space::Output;
-        let write = if in_output { 0..0 } else { step.write.range.clone() };
+        let written = step.write.at(time);
+        let write = if in_output { 0..0 } else { written.clone() };
         // An absent scratch area must not come before the written range.
         let absent = write.end..write.end;
         let scratch = if step.scratch.is_empty() { absent } else { step.scratch.clone() };
         let cut = Cut::new(workspace, write, scratch);
-        let reads = step.reads.each_ref().map(|extent| self.read(extent, &cut.rest));
-        let write = if in_output { &mut output[step.write.range.clone()] } else { cut.write };
+        let reads = step.reads.each_ref().map(|extent| self.read(extent, time, &cut.rest));
+        let write = if in_output { &mut output[written] } else { cut.write };
         Operands { reads, scratch: cut.scratch, write }
     }
 
-    fn read<'b>(&self, extent: &Extent, rest: &[(usize, &'b [f32]); 3]) -> &'b [f32]
+    fn read<'b>(&self, extent: &Extent, time: usize, rest: &[(usize, &'b [f32]); 3]) -> &'b [f32]
     where
         'a: 'b,
     {
-        let range = extent.range.clone();
+        let range = extent.at(time);
         match extent.space {
             Space::Input => &self.input[range],
             Space::Weights => &self.weights[range],

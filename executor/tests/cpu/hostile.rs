@@ -120,6 +120,9 @@ fn errors_name_the_field_and_what_is_allowed() {
         (PLAN, "/steps/1/run/pitch_out", json!(17), "steps[2] (conv2).reads[0]: no step before"),
         (PLAN, "/steps/2/scratch", json!(null), "steps[2] (conv2).scratch: missing"),
         (PLAN, "/steps/2/reads/0/offset", json!(64), "steps[2] (conv2).reads[0]: no step before"),
+        (PLAN, "/segments/0/times", json!(0), "segments[0].times: 0; supported: 1 to 2"),
+        (PLAN, "/segments/0/times", json!(3), "segments[0].times: 3; supported: 1 to 2"),
+        (PLAN, "/segments/0/steps", json!(1), "segments: they must have"),
         (PLAN, "/workspace_bytes", json!(64), "exceed the memory's 16"),
     ];
     for (file, path, damage, expected) in cases {

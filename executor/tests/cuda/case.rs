@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use clockwork_executor::artifact::{
-    Activation, Area, Element, Kernel, Map, Place, Plan, PlanFile, Space, Step, TENSOR_ALIGNMENT,
-    Target,
+    Activation, Area, Element, Kernel, Map, Place, Plan, PlanFile, Segment, Space, Step,
+    TENSOR_ALIGNMENT, Target,
 };
 use clockwork_executor::cpu::{self, Kernels, Memory};
 
@@ -49,7 +49,8 @@ impl Trial {
         let results = cases.iter().map(|case| draft.add(case)).collect();
         let Draft { input, weights, steps, workspace, output, .. } = draft;
         let workspace_bytes = workspace * target.element().bytes();
-        let file = PlanFile { batch: 1, workspace_bytes, steps };
+        let segments = vec![Segment { steps: steps.len(), times: 1 }];
+        let file = PlanFile { batch: 1, workspace_bytes, segments, steps };
         let plan = Plan::check("plan", file, target, (input.len(), output), weights.len());
         Self { plan: plan.expect("a sound plan"), input, weights, results }
     }
@@ -89,11 +90,11 @@ impl Draft {
             let element = self.target.element();
             reads.push(if index + case.constants >= areas.len() {
                 let offset = given(&mut self.weights, element, area.span(), case.period);
-                Place { space: Space::Weights, offset }
+                Place { space: Space::Weights, offset, stride: 0 }
             } else {
                 let len = area.rows * area.pitch;
                 let offset = given(&mut self.input, Element::F32, len, case.period);
-                self.bring_in(case, area, Place { space: Space::Input, offset })
+                self.bring_in(case, area, Place { space: Space::Input, offset, stride: 0 })
             });
         }
         let area = lengths.write;
@@ -101,7 +102,8 @@ impl Draft {
         let to_output = case.to_output && area.is_dense();
         let room = if to_output { None } else { Some(self.room(area, case.shift)) };
         let result = self.answer(area.rows * area.width);
-        let out = Place { space: Space::Output, offset: result.start * size_of::<f32>() };
+        let out =
+            Place { space: Space::Output, offset: result.start * size_of::<f32>(), stride: 0 };
         let write = room.unwrap_or(out);
         let node = "tried".to_owned();
         self.steps.push(Step { node, run: case.kernel.clone(), reads, scratch, write });
@@ -127,7 +129,7 @@ impl Draft {
         let shift = if area.width + shift <= area.pitch { shift } else { 0 };
         let begin = self.workspace.next_multiple_of(TENSOR_ALIGNMENT / each) + shift;
         self.workspace = begin + area.span();
-        Place { space: Space::Workspace, offset: begin * each }
+        Place { space: Space::Workspace, offset: begin * each, stride: 0 }
     }
 
     /// A place in the output. What lies before it is written, too: copied from the input's begin.
@@ -136,8 +138,8 @@ impl Draft {
         let begin = self.output.next_multiple_of(TENSOR_ALIGNMENT / each);
         if let Some(gap) = begin.checked_sub(self.output).filter(|&gap| gap > 0) {
             let area = Area { rows: 1, width: gap, pitch: gap + 1 };
-            let from = Place { space: Space::Input, offset: 0 };
-            let to = Place { space: Space::Output, offset: self.output * each };
+            let from = Place { space: Space::Input, offset: 0, stride: 0 };
+            let to = Place { space: Space::Output, offset: self.output * each, stride: 0 };
             self.steps.push(copy(area, from, to, [gap, gap + 1]));
         }
         self.output = begin + len;

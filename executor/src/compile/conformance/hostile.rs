@@ -7,7 +7,7 @@ use crate::artifact::{Artifact, Files};
 use crate::cpu::{Kernels, Memory, run};
 
 /// Models that have most operators among them.
-fn models() -> Vec<Model> {
+pub(super) fn models() -> Vec<Model> {
     let image = Model::new(&[0, 4, 6, 6])
         .floats("w", &[4, 1, 3, 3], &numbers(36))
         .integers("p", &[0, 0, 1, 0, 0, 0, 0, 1])
@@ -138,7 +138,7 @@ fn a_file_cut_or_changed_anywhere_is_no_danger() {
 }
 
 /// Every path to a number in a document.
-fn numbers_of(value: &Value, path: &str, found: &mut Vec<String>) {
+pub(super) fn numbers_of(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {

@@ -3,6 +3,7 @@
 mod convolution;
 mod elementwise;
 mod gpu;
+mod groups;
 mod hostile;
 mod image;
 mod model;

@@ -103,7 +103,8 @@ impl Lowering<'_> {
             value: 0.0,
         };
         let input = [high + above + below, wide + left + right];
-        let tensor = self.buffer(image.images * input[0] * input[1] * image.pitch);
+        let batched = self.buffers[image.tensor.buffer].batched;
+        let tensor = self.buffer(batched, image.images * input[0] * input[1] * image.pitch);
         self.aside("padding", Kernel::Border(border), image.tensor, tensor);
         let window = Sliding { input, begin: [0, 0], end: [0, 0], ..window };
         Ok((Image { tensor, pixels: input[0] * input[1], ..image }, window))
@@ -127,7 +128,7 @@ impl Lowering<'_> {
             end: vec![0, behind],
             value: 0.0,
         };
-        let tensor = self.buffer(rows * wide);
+        let tensor = self.buffer(self.batched(value), rows * wide);
         self.aside("to groups", Kernel::Border(border), image.tensor, tensor);
         let image = Image { tensor, pitch: wide, filled: wide, ..image };
         self.hold_image(value, image);

@@ -2,8 +2,8 @@
 
 use super::super::graph::{Graph, Node, Value};
 use super::super::weights::{Key, Packed};
-use super::place::{Draft, Operand};
-use crate::artifact::{Activation, Kernel, Map, Place, Space, Target, Transfer};
+use super::place::{Buffer, Draft, Operand, Part};
+use crate::artifact::{Activation, Kernel, Map, Space, Target, Transfer};
 
 /// A plan under construction.
 pub(super) struct Lowering<'a> {
@@ -11,15 +11,16 @@ pub(super) struct Lowering<'a> {
     /// The shape of every value, in the model's order of dimensions.
     shapes: Vec<Vec<usize>>,
     pub(super) target: Target,
+    /// The requests that are computed together in the part under construction.
     pub(super) batch: usize,
     weights: &'a mut Packed,
     pub(super) values: Vec<Held>,
-    /// Elements of each buffer of the workspace.
-    pub(super) buffers: Vec<usize>,
-    /// Steps that bring inputs in.
-    pub(super) entering: Vec<Draft>,
-    /// All other steps.
-    pub(super) steps: Vec<Draft>,
+    /// The buffers of the workspace.
+    pub(super) buffers: Vec<Buffer>,
+    /// The parts of the plan; the last is under construction.
+    pub(super) parts: Vec<Part>,
+    /// Which of the graph's nodes is being lowered.
+    node: usize,
 }
 
 /// Where a value lies, in each layout in which it has been asked for.
@@ -55,6 +56,8 @@ pub(super) struct Image {
 /// A tensor in io memory.
 #[derive(Clone, Copy, Debug)]
 struct Outside {
+    /// Input or output.
+    space: Space,
     /// In elements, for the first request of the batch.
     offset: usize,
     /// Elements from one request to the next.
@@ -70,8 +73,25 @@ impl<'a> Lowering<'a> {
     ) -> Self {
         let shapes: Vec<_> = graph.values.iter().map(|info| info.shape(batch)).collect();
         let values = vec![Held::default(); shapes.len()];
-        let (buffers, entering, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { graph, shapes, target, batch, weights, values, buffers, entering, steps }
+        let (buffers, parts) = (Vec::new(), vec![Part::new(batch)]);
+        Self { graph, shapes, target, batch, weights, values, buffers, parts, node: 0 }
+    }
+
+    /// Turns to a node, which is to be computed for so many requests together.
+    pub(super) fn turn_to(&mut self, node: usize, batch: usize) {
+        self.node = node;
+        if batch == self.batch {
+            return;
+        }
+        let values = self.values.iter_mut().zip(&self.graph.values);
+        for (held, _) in values.filter(|(_, info)| info.batched) {
+            if let Some(image) = &mut held.image {
+                image.images = image.images / self.batch * batch;
+            }
+        }
+        self.shapes = self.graph.values.iter().map(|info| info.shape(batch)).collect();
+        self.batch = batch;
+        self.parts.push(Part::new(batch));
     }
 
     /// A value's shape, in the model's order of dimensions.
@@ -86,12 +106,12 @@ impl<'a> Lowering<'a> {
 
     /// An input: in each request, which has `stride` elements, it begins at `offset`.
     pub(super) fn enter(&mut self, value: Value, offset: usize, stride: usize) {
-        self.values[value].outside = Some(Outside { offset, stride });
+        self.values[value].outside = Some(Outside { space: Space::Input, offset, stride });
     }
 
     /// Brings an output to `offset` in each answer, which has `stride` elements.
     pub(super) fn leave(&mut self, value: Value, offset: usize, stride: usize) {
-        let write = Operand::Fixed(Place { space: Space::Output, offset: bytes(offset) });
+        let write = Outside { space: Space::Output, offset, stride }.operand();
         let held = self.values[value];
         // An answer of several images has them side by side.
         let lone = |image: &Image| held.plain.is_none() && image.images == self.batch;
@@ -104,8 +124,7 @@ impl<'a> Lowering<'a> {
             let kernel = self.repeated(self.len(value), stride);
             (self.operand(value), kernel)
         };
-        let reads = vec![read];
-        self.steps.push(Draft { node: "output".to_owned(), kernel, reads, write });
+        self.push("output", kernel, vec![read], write);
     }
 
     /// A value's tensor in row-major order.
@@ -124,22 +143,15 @@ impl<'a> Lowering<'a> {
             let (rows, width) = (1, self.len(value));
             let activation = Activation::None;
             let kernel = Kernel::Map(Map { rows, width, pitches: [width; 2], activation });
-            self.steps.push(Draft {
-                node: "constant".to_owned(),
-                kernel,
-                reads: vec![known],
-                write,
-            });
+            self.push("constant", kernel, vec![known], write);
         } else if let Some(image) = held.image {
             let kernel = Kernel::ToPlanes(image.transfer(image.channels * image.pixels));
-            let reads = vec![Operand::Tensor(image.tensor)];
-            self.steps.push(Draft { node: "to planes".to_owned(), kernel, reads, write });
+            self.push("to planes", kernel, vec![image.tensor.into()], write);
         } else {
             let outside = held.outside.expect("nodes come in the order of their needs");
             let width = self.len(value) / self.batch;
             let kernel = self.copy(width, [outside.stride, width]);
-            let reads = vec![outside.operand()];
-            self.entering.push(Draft { node: "input".to_owned(), kernel, reads, write });
+            self.push_input(kernel, outside, write);
         }
         tensor
     }
@@ -169,13 +181,11 @@ impl<'a> Lowering<'a> {
         let write = Operand::Tensor(image.tensor);
         if let Some(plain) = self.values[value].plain {
             let kernel = Kernel::ToPixels(image.transfer_in(image.channels * image.pixels));
-            let reads = vec![Operand::Tensor(plain)];
-            self.steps.push(Draft { node: "to pixels".to_owned(), kernel, reads, write });
+            self.push("to pixels", kernel, vec![plain.into()], write);
         } else {
             let outside = held.outside.expect("nodes come in the order of their needs");
             let kernel = Kernel::ToPixels(image.transfer_in(outside.stride));
-            let reads = vec![outside.operand()];
-            self.entering.push(Draft { node: "input".to_owned(), kernel, reads, write });
+            self.push_input(kernel, outside, write);
         }
         Ok(image)
     }
@@ -193,7 +203,7 @@ impl<'a> Lowering<'a> {
 
     /// A place for a value in row-major order.
     pub(super) fn new_plain(&mut self, value: Value) -> Tensor {
-        let tensor = self.buffer(self.len(value));
+        let tensor = self.buffer(self.batched(value), self.len(value));
         self.values[value].plain = Some(tensor);
         tensor
     }
@@ -235,16 +245,29 @@ impl<'a> Lowering<'a> {
         write: Tensor,
     ) -> Result<(), String> {
         kernel.lengths(self.target).ok_or("its tensors exceed any memory")?;
-        let (node, write) = (node.name.clone(), Operand::Tensor(write));
-        self.steps.push(Draft { node, kernel, reads, write });
+        self.push(&node.name, kernel, reads, Operand::Tensor(write));
         Ok(())
     }
 
     /// Adds a step that brings a tensor into another form.
     pub(super) fn aside(&mut self, what: &str, kernel: Kernel, from: Tensor, to: Tensor) {
-        let reads = vec![Operand::Tensor(from)];
-        let (node, write) = (what.to_owned(), Operand::Tensor(to));
-        self.steps.push(Draft { node, kernel, reads, write });
+        self.push(what, kernel, vec![from.into()], to.into());
+    }
+
+    fn push(&mut self, name: &str, kernel: Kernel, reads: Vec<Operand>, write: Operand) {
+        let draft = Draft { node: self.node, name: name.to_owned(), kernel, reads, write };
+        self.part().steps.push(draft);
+    }
+
+    /// Adds a step that brings an input in.
+    fn push_input(&mut self, kernel: Kernel, outside: Outside, write: Operand) {
+        let (name, reads) = ("input".to_owned(), vec![outside.operand()]);
+        let draft = Draft { node: self.node, name, kernel, reads, write };
+        self.part().entering.push(draft);
+    }
+
+    fn part(&mut self) -> &mut Part {
+        self.parts.last_mut().expect("a lowering begins with a part")
     }
 
     /// A node one of whose weights the target's elements cannot hold.
@@ -266,12 +289,14 @@ impl<'a> Lowering<'a> {
 
     fn wide_image(&mut self, value: Value, pitch: usize) -> Result<Image, String> {
         let [images, _, high, wide] = self.dimensions(value)?;
-        let tensor = self.buffer(images * high * wide * pitch);
+        let tensor = self.buffer(self.batched(value), images * high * wide * pitch);
         self.described(value, tensor, pitch)
     }
 
-    pub(super) fn buffer(&mut self, elements: usize) -> Tensor {
-        self.buffers.push(elements);
+    /// A buffer of so many elements, for all requests of the part together or for all of them alike.
+    pub(super) fn buffer(&mut self, batched: bool, elements: usize) -> Tensor {
+        let elements = if batched { elements / self.batch } else { elements };
+        self.buffers.push(Buffer { elements, batched });
         Tensor { buffer: self.buffers.len() - 1, offset: 0 }
     }
 
@@ -301,11 +326,7 @@ impl Image {
 
 impl Outside {
     fn operand(self) -> Operand {
-        Operand::Fixed(Place { space: Space::Input, offset: bytes(self.offset) })
+        let Self { space, offset, stride } = self;
+        Operand::Outside { space, offset, stride }
     }
-}
-
-/// Elements of io memory as bytes.
-const fn bytes(elements: usize) -> usize {
-    elements * size_of::<f32>()
 }

@@ -19,13 +19,22 @@
 //! nothing: a flattened image stays as it is until somebody wants it plain, and a fully connected
 //! layer never does.
 //!
-//! Inputs are brought in at the plan's begin, in the layouts in which they are read; outputs are
-//! brought out at its end. No other step touches io memory.
+//! Inputs are brought in at the begin of the part of the plan that reads them, in the layouts in
+//! which they are read; outputs are brought out at the plan's end. No other step touches io memory.
+//!
+//! # Parts
+//!
+//! How many requests of a batch are computed together is decided per node (`grouping`). Nodes for
+//! which it is the same number are a part of the plan, which is repeated until all requests have gone
+//! through it; [`Lowering::turn_to`] begins another. Within a part shapes are those of its number of
+//! requests; where a value lies for each repetition follows when places are given (`place`). A plan
+//! for a GPU has one part.
 //!
 //! A new operation is a function like those of `image`, `matrix` and `pointwise`, called from
 //! [`Lowering::node`].
 
 mod gpu;
+mod grouping;
 mod held;
 mod image;
 mod join;
@@ -50,7 +59,36 @@ pub(super) fn lower(
     target: Target,
     size: u16,
 ) -> Result<PlanFile, CompileError> {
-    let mut lowering = Lowering::new(graph, target, usize::from(size), weights);
+    let mut groups = vec![usize::from(size); graph.nodes.len()];
+    if target == Target::Cpu && size > 1 {
+        let alone = vec![1; graph.nodes.len()];
+        let footprints = grouping::footprints(&lowered(graph, weights, target, (1, &alone))?);
+        groups = grouping::groups(&footprints, size.into());
+    }
+    lower_in_groups(graph, weights, target, (size, &groups))
+}
+
+/// The plan for a batch of this size in which so many requests are computed together for each node;
+/// each number divides the size.
+pub(super) fn lower_in_groups(
+    graph: &Graph,
+    weights: &mut Packed,
+    target: Target,
+    (size, groups): (u16, &[usize]),
+) -> Result<PlanFile, CompileError> {
+    Ok(lowered(graph, weights, target, (size, groups))?.finish(size))
+}
+
+/// All steps of that plan.
+fn lowered<'a>(
+    graph: &'a Graph,
+    weights: &'a mut Packed,
+    target: Target,
+    (size, groups): (u16, &[usize]),
+) -> Result<Lowering<'a>, CompileError> {
+    let whole = usize::from(size);
+    let first = groups.first().copied().unwrap_or(whole);
+    let mut lowering = Lowering::new(graph, target, first, weights);
     let elements = |port: &Port| graph.values[port.value].dims.iter().product::<usize>();
     let request = graph.inputs.iter().map(elements).sum();
     let answer = graph.outputs.iter().map(elements).sum();
@@ -60,6 +98,7 @@ pub(super) fn lower(
         offset += elements(port);
     }
     for (index, node) in graph.nodes.iter().enumerate() {
+        lowering.turn_to(index, groups[index]);
         lowering.node(index, node).map_err(|reason| refuse(graph, node, reason))?;
     }
     let mut offset = 0;
@@ -72,7 +111,7 @@ pub(super) fn lower(
             format!("a weight of {node} is beyond 65504, the largest f16; use fp32 or tf32");
         return Err(CompileError::Model { model: graph.name.clone(), reason });
     }
-    Ok(lowering.finish(size))
+    Ok(lowering)
 }
 
 impl Lowering<'_> {

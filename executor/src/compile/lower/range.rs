@@ -116,7 +116,7 @@ impl Lowering<'_> {
         }
         // Planes of other ranks: the product, then the sum.
         let inner: usize = dims[2..].iter().product();
-        let product = self.buffer(self.len(input));
+        let product = self.buffer(self.batched(input), self.len(input));
         let grid = || Grid {
             dims: vec![self.len(input) / (dims[1] * inner), dims[1], inner],
             pitch: inner,
