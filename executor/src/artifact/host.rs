@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
@@ -50,7 +49,7 @@ impl HostCache {
             return Ok(known);
         }
         let fits = self.used().checked_add(len).is_some_and(|used| used <= self.limit);
-        let read = if fits { fs::read(path).map(Weights::new) } else { Weights::in_file(path) };
+        let read = if fits { Weights::read(path) } else { Weights::in_file(path) };
         let weights = read
             .map_err(|source| ArtifactError::Io { path: path.to_owned(), source })
             .map(Arc::new)?;

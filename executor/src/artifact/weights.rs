@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 
 use clockwork_wire::Pages;
 use sha2::{Digest, Sha256};
@@ -32,6 +34,36 @@ impl Weights {
     pub fn new(bytes: Vec<u8>) -> Self {
         let (len, hash) = (bytes.len(), hexadecimal(&Sha256::digest(&bytes)));
         Self { source: Source::Host(bytes), len, hash }
+    }
+
+    /// Reads the bytes from a file, and computes their hash meanwhile on another thread: a model that
+    /// is asked for the first time waits for the slower of both.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let mut bytes = vec![0; len];
+        let hash = thread::scope(|scope| {
+            let (filled, chunks) = mpsc::channel::<&[u8]>();
+            let hash = scope.spawn(move || {
+                let mut hash = Sha256::new();
+                for chunk in chunks {
+                    hash.update(chunk);
+                }
+                hexadecimal(&hash.finalize())
+            });
+            for chunk in bytes.chunks_mut(CHUNK) {
+                file.read_exact(chunk)?;
+                if filled.send(chunk).is_err() {
+                    break;
+                }
+            }
+            drop(filled);
+            hash.join().map_err(|_| io::Error::other("the hash failed"))
+        })?;
+        Ok(Self { source: Source::Host(bytes), len, hash })
     }
 
     /// Leaves the bytes in their file, which is read once, for its hash. It must not be written to any
@@ -158,6 +190,8 @@ pub(super) fn hexadecimal(digest: &[u8]) -> String {
 }
 
 const BUFFER: usize = 1 << 20;
+/// Bytes that are read at a time while those before are hashed: few enough to be in the cache still.
+const CHUNK: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -172,7 +206,9 @@ mod tests {
         let path = folder.path().join("weights.bin");
         fs::write(&path, &bytes).unwrap();
         let (host, file) = (Weights::new(bytes.clone()), Weights::in_file(&path).unwrap());
-        assert_eq!(host, file);
+        let read = Weights::read(&path).unwrap();
+        assert_eq!((&host, &host), (&file, &read));
+        assert_eq!((read.bytes().unwrap(), read.len()), (host.bytes().unwrap(), host.len()));
         assert_eq!((host.len(), host.pages()), (file.len(), file.pages()));
         assert!(host.is_in_memory() && !file.is_in_memory());
         assert_eq!(file.bytes().unwrap(), bytes);
