@@ -189,7 +189,7 @@ impl Scheduler for Direct {
             }
             Input::WorkerDown { worker } => self.worker_down(now, worker),
             Input::Request(request) => self.request(now, request),
-            Input::Withdraw { .. } => {}
+            Input::Withdraw { .. } | Input::Succeed { .. } => {}
             Input::Result { worker, result } => self.result(now, worker, &result),
         }
     }

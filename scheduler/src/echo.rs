@@ -47,6 +47,7 @@ impl Scheduler for Echo {
             Input::WorkerUp { .. }
             | Input::ModelUp { .. }
             | Input::ModelDown { .. }
+            | Input::Succeed { .. }
             | Input::WorkerDown { .. }
             | Input::Withdraw { .. }
             | Input::Result { .. } => {}

@@ -30,7 +30,7 @@ pub use message::{ActionRecord, Input, Order, Output, Request, Response};
 pub use shard::{Demand, Sharded};
 
 use clockwork_config::{SchedulerConfig, SchedulerKind};
-use clockwork_wire::Nanos;
+use clockwork_wire::{ModelId, Nanos};
 
 /// The whole contract between a scheduler and whoever drives it.
 pub trait Scheduler: std::fmt::Debug {
@@ -43,6 +43,12 @@ pub trait Scheduler: std::fmt::Debug {
 
     /// When to poll again if nothing arrives; `None` means "only when something arrives".
     fn next_wakeup(&self) -> Option<Nanos>;
+
+    /// Whether a copy of a model is on its way to a device. Of a scheduler that copies nothing ahead of
+    /// requests it need not be known.
+    fn is_loading(&self, _model: ModelId) -> bool {
+        false
+    }
 
     /// Says in `demand` what every model was asked for since the last call, for the balancer of
     /// several shards; what `demand` said before is replaced. A scheduler that does not count says

@@ -38,6 +38,15 @@ pub enum Input {
         /// The model.
         model: ModelId,
     },
+    /// A model will soon be asked for instead of another, as often: a good scheduler copies it to the
+    /// devices that hold the other, as far as nothing has to give way for it that is asked for as much.
+    /// [`Scheduler::is_loading`](crate::Scheduler::is_loading) says until when.
+    Succeed {
+        /// The model that is asked for.
+        old: ModelId,
+        /// The model that will be.
+        new: ModelId,
+    },
     /// A worker is gone; nothing more comes from it until it is up again.
     WorkerDown {
         /// The worker.

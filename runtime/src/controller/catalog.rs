@@ -133,7 +133,8 @@ impl Catalog {
         let serves = |id: &ModelId| self.model(*id).is_some_and(|known| asked.has(known.shown));
         let newest = asked.models().filter_map(|id| self.serving(id));
         // Without later versions nothing else can be meant.
-        let mut ids: Vec<ModelId> = if self.serving.is_empty() {
+        let own = |group: &Group| group.shown == group.first;
+        let mut ids: Vec<ModelId> = if self.serving.is_empty() && self.groups.iter().all(own) {
             newest.collect()
         } else {
             (0..self.models.len()).map(ModelId::from_index).filter(serves).collect()

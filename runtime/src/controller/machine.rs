@@ -23,7 +23,7 @@ use super::shards::Member;
 use super::startup::Startup;
 use super::unloading::Unloads;
 use super::uploading::Uploads;
-use super::versions::Draining;
+use super::versions::{Draining, Warming};
 use crate::net::{Ask, Batch, Command, Part, Report};
 
 /// What a controller must know from the start.
@@ -69,6 +69,8 @@ pub struct Controller {
     pub(super) unloads: Unloads,
     pub(super) uploads: Uploads,
     pub(super) replacements: Replacements,
+    /// Later versions that are on their way to this shard's devices.
+    pub(super) warming: Vec<Warming>,
     /// Older versions that have not answered all that they were asked.
     pub(super) draining: Vec<Draining>,
     /// Counts loads from disk, and unloads.
@@ -122,6 +124,7 @@ impl Controller {
             unloads: Unloads::default(),
             uploads: Uploads::default(),
             replacements: Replacements::default(),
+            warming: Vec::new(),
             draining: Vec::new(),
             loads: 0,
             ending: false,
@@ -169,6 +172,7 @@ impl Controller {
             Input::News(news) => self.hear(now, &news),
             Input::Stirred => self.stirred(now),
             Input::Demand(shard, demand) => self.demand(now, shard, &demand),
+            Input::Warmed(number) => self.shard_warmed(now, number),
             Input::Drained(number) => self.shard_drained(now, number),
         }
     }
@@ -199,7 +203,11 @@ impl Controller {
                 continue;
             }
             self.balance(now);
+            self.tire(now);
             let Some(decision) = self.scheduler.poll(now) else {
+                if self.note_warm(now) {
+                    continue;
+                }
                 self.results.clear();
                 return None;
             };
@@ -211,7 +219,12 @@ impl Controller {
     pub fn next_wakeup(&self) -> Option<Nanos> {
         match &self.startup {
             Some(startup) => startup.next_wakeup(self.jobs.is_loading()),
-            None => [self.scheduler.next_wakeup(), self.next_balance()].into_iter().flatten().min(),
+            None => {
+                [self.scheduler.next_wakeup(), self.next_balance(), self.replacements.tired_at()]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
         }
     }
 

@@ -48,6 +48,9 @@ pub enum Input {
     Stirred,
     /// To the first shard: another one's demand.
     Demand(ShardIndex, Demand),
+    /// To the first shard: another one has copied the new versions of the replacement with this number
+    /// to its devices.
+    Warmed(u64),
     /// To the first shard: another one has answered all that the old versions of the replacement with
     /// this number were asked for.
     Drained(u64),
@@ -102,6 +105,13 @@ pub enum News {
         worker: WorkerId,
         /// The models.
         group: Group,
+    },
+    /// Later versions of models will serve soon, and are to be on devices by then.
+    Warm {
+        /// The replacement's number.
+        number: u64,
+        /// What will serve instead of what.
+        swaps: Vec<Swap>,
     },
     /// From now on later versions of models serve.
     Replaced {

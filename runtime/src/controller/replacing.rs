@@ -2,8 +2,9 @@
 //!
 //! A client names a model; every id that serves it is to serve what the workers find under that name
 //! now. The workers that have it load it once more, under ids that no client knows. When all have
-//! answered, and inputs and outputs are as large as before, the new models serve the old ids from one
-//! instant on ([`Controller::switch`]): what comes from then on is given to them, while what was given
+//! answered, and inputs and outputs are as large as before, the schedulers copy the new models to the
+//! devices that hold the old ones, as far as there is room ([`Controller::warm`]). When they are there,
+//! the new models serve the old ids from one instant on ([`Controller::switch`]): what comes from then on is given to them, while what was given
 //! to the old ones ends. Then those are unloaded. Where anything is wrong the new models are unloaded
 //! instead, and all is as it was.
 //!
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 use clockwork_executor::zoo::model_name;
 use clockwork_wire::{
-    ClientId, LoadedModel, ModelProfile, Nanos, ReplaceRequest, ReplaceResponse, Status, WorkerId,
-    WorkerState,
+    ClientId, LoadedModel, ModelProfile, Nanos, ReplaceRequest, ReplaceResponse, Span, Status,
+    WorkerId, WorkerState,
 };
 
 use super::group::Group;
@@ -31,6 +32,7 @@ pub(super) struct Replacements {
     /// Counts them.
     begun: u64,
     loading: Vec<Replacement>,
+    warming: Vec<Warmup>,
     /// Replaced models that are still asked, with the number of shards where they are.
     ended: Vec<Ended>,
 }
@@ -48,6 +50,19 @@ struct Replacement {
     loaded: Vec<(WorkerId, Group, Arc<ModelProfile>)>,
     /// The first thing that went wrong.
     wrong: Option<(Status, String)>,
+}
+
+/// A replacement whose new models are on their way to devices.
+#[derive(Debug)]
+struct Warmup {
+    number: u64,
+    client: ClientId,
+    request: ReplaceRequest,
+    swaps: Vec<Swap>,
+    /// Shards where they are not all there.
+    shards: usize,
+    /// When they are not waited for any longer.
+    until: Nanos,
 }
 
 /// Models that were replaced.
@@ -79,8 +94,15 @@ impl Replacements {
         }
     }
 
+    /// When a replacement is not held up any longer.
+    pub(super) fn tired_at(&self) -> Option<Nanos> {
+        self.warming.iter().map(|warming| warming.until).min()
+    }
+
     fn is_under_way(&self, name: &str) -> bool {
-        self.loading.iter().any(|replacement| is_called(&replacement.request.name, name))
+        let loading = self.loading.iter().map(|loading| &loading.request);
+        let mut under_way = loading.chain(self.warming.iter().map(|warming| &warming.request));
+        under_way.any(|request| is_called(&request.name, name))
     }
 }
 
@@ -221,7 +243,41 @@ impl Controller {
             self.catalog.add(group, profile);
             self.serve_group(now, *worker, group, profile);
         }
+        let (shards, until) = (self.options.shards, now + WARM_WITHIN);
+        let begun = Warmup { number, client, request, swaps: swaps.clone(), shards, until };
+        self.replacements.warming.push(begun);
+        self.announce_warming(now, number, swaps);
+    }
+
+    /// A shard has the new models where they are to be.
+    pub(super) fn shard_warmed(&mut self, now: Nanos, number: u64) {
+        let warming = &mut self.replacements.warming;
+        let Some(at) = warming.iter().position(|warming| warming.number == number) else { return };
+        warming[at].shards -= 1;
+        if warming[at].shards == 0 {
+            let warm = warming.remove(at);
+            self.take_over(now, warm);
+        }
+    }
+
+    /// Copies that do not come to be are not waited for.
+    pub(super) fn tire(&mut self, now: Nanos) {
+        let due = |warming: &mut Warmup| warming.until <= now;
+        let due: Vec<Warmup> = self.replacements.warming.extract_if(.., due).collect();
+        for warm in due {
+            self.take_over(now, warm);
+        }
+    }
+
+    /// What was not unloaded meanwhile serves from now on.
+    fn take_over(&mut self, now: Nanos, warm: Warmup) {
+        let Warmup { number, client, request, swaps, .. } = warm;
+        let swaps = self.still_served(&swaps);
         let models = swaps.iter().map(|swap| swap.version.copies).sum();
+        if models == 0 {
+            let message = "the model was unloaded meanwhile".to_owned();
+            return self.respond_replace(client, &request, Status::UNKNOWN_MODEL, message, 0);
+        }
         self.load_where_missing(&swaps);
         self.end(now, number, swaps);
         self.respond_replace(client, &request, Status::OK, String::new(), models);
@@ -327,3 +383,6 @@ impl Controller {
         self.answer(client, Answer::Replace(response));
     }
 }
+
+/// How long a new version is waited for on its way to devices, which may have more urgent things to copy.
+const WARM_WITHIN: Span = Span::from_secs(10);

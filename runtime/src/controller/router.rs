@@ -87,7 +87,10 @@ impl Router {
                     self.show(version.shown(id), id);
                 }
             }
-            News::WorkerDown(_) | News::ModelsDown { .. } | News::DemandWanted => {}
+            News::WorkerDown(_)
+            | News::ModelsDown { .. }
+            | News::Warm { .. }
+            | News::DemandWanted => {}
         }
     }
 

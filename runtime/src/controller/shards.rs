@@ -158,6 +158,14 @@ impl Controller {
         true
     }
 
+    /// Of later versions that will serve soon.
+    pub(super) fn announce_warming(&mut self, now: Nanos, number: u64, swaps: Vec<Swap>) {
+        self.warm(now, number, &swaps);
+        if self.manager().is_some() {
+            self.decided.push_back(Output::News(News::Warm { number, swaps }));
+        }
+    }
+
     /// Of later versions that serve from now on.
     pub(super) fn announce_swaps(&mut self, now: Nanos, number: u64, swaps: Vec<Swap>) {
         self.switch(now, number, &swaps);
@@ -206,6 +214,7 @@ impl Controller {
                 }
             }
             News::ModelsDown { worker, group } => self.hear_models_down(now, *worker, group),
+            News::Warm { number, swaps } => self.warm(now, *number, swaps),
             News::Replaced { number, swaps } => self.switch(now, *number, swaps),
             News::Homes(_) | News::Moves(_) => {}
             News::DemandWanted => self.say_demand(now),

@@ -207,6 +207,27 @@ impl Clockwork {
         true
     }
 
+    /// Copies a model to the devices that hold another one in whose place it will be asked for.
+    pub(super) fn succeed(&mut self, old: ModelId, new: ModelId) {
+        if self.models.len() <= old.index().max(new.index()) {
+            return;
+        }
+        let arrivals = self.models[old.index()].arrivals;
+        self.models[new.index()].arrivals = arrivals;
+        for place in self.models[old.index()].copies.clone() {
+            let device = super::index(place.device);
+            let model = &self.models[new.index()];
+            let holds = model.copies.iter().any(|place| super::index(place.device) == device);
+            let Some(kind) = model.kind_on(self.devices[device].worker).filter(|_| !holds) else {
+                continue;
+            };
+            let ready = self.copies_end(device) + self.load_time(device, new, kind);
+            let site = Site { end: ready, device, kind, ready };
+            // Where there is no room it is loaded when it is asked for, as any other.
+            self.order_load(new, site, Victims::Rarer(arrivals.interval()));
+        }
+    }
+
     /// A copy's weights are there.
     pub(super) fn loaded(&mut self, id: ModelId, device: usize, slot: usize) {
         self.set_stage(id, device, slot, Stage::Loaded);

@@ -285,6 +285,7 @@ impl Scheduler for Clockwork {
             Input::WorkerDown { worker } => self.worker_down(worker),
             Input::ModelUp { worker, model, profile } => self.model_up(worker, model, &profile),
             Input::ModelDown { worker, model } => self.model_down(worker, model),
+            Input::Succeed { old, new } => self.succeed(old, new),
         }
     }
 
@@ -304,6 +305,10 @@ impl Scheduler for Clockwork {
         let expiry = self.expiries.iter().find(|(_, id)| self.flights.peek(*id).is_some());
         let expiry = expiry.map(|&(at, _)| at);
         [due, ready, expiry, self.stalled].into_iter().flatten().min()
+    }
+
+    fn is_loading(&self, model: ModelId) -> bool {
+        self.models.get(model.index()).is_some_and(|model| model.loading > 0)
     }
 
     fn take_demand(&mut self, now: Nanos, demand: &mut Demand) {

@@ -199,3 +199,29 @@ fn a_worker_that_comes_back_begins_anew() {
     assert_eq!(order[0], (LOAD, LARGE, pages(0, 4)), "{order:?}");
     assert_eq!(bench.statuses[1..], [Status::OK]);
 }
+
+#[test]
+fn what_succeeds_another_is_copied_beside_it_before_it_is_asked_for() {
+    let mut bench = Bench::new(20);
+    bench.ask(SMALL, MS.times(500));
+    bench.finish();
+    bench.handle(Input::Succeed { old: SMALL, new: LARGE });
+    assert!(bench.scheduler.is_loading(LARGE));
+    assert!(bench.finish().iter().all(|&(kind, model, _)| (kind, model) == (LOAD, LARGE)));
+    assert!(!bench.scheduler.is_loading(LARGE));
+    bench.ask(LARGE, MS.times(500));
+    assert_eq!(bench.finish(), [(INFER, LARGE, PageRange::WHOLE)]);
+    bench.handle(Input::Succeed { old: SMALL, new: LARGE });
+    assert!(bench.actions.is_empty(), "it is there");
+}
+
+#[test]
+fn nothing_that_is_asked_for_as_much_gives_way_for_what_succeeds_it() {
+    let mut bench = Bench::new(13);
+    bench.ask(SMALL, MS.times(500));
+    bench.finish();
+    bench.handle(Input::Succeed { old: SMALL, new: LARGE });
+    assert!(bench.actions.is_empty() && !bench.scheduler.is_loading(LARGE));
+    bench.handle(Input::Succeed { old: ModelId::new(7), new: ModelId::new(8) });
+    assert!(!bench.scheduler.is_loading(ModelId::new(8)));
+}

@@ -281,6 +281,8 @@ impl Scheduler for Infer5 {
             Input::WorkerDown { worker } => self.worker_down(worker),
             Input::ModelDown { worker, model } => self.model_down(worker, model),
             Input::ModelUp { worker, model, profile } => self.model_up(worker, model, &profile),
+            // The published scheduler copies what has been asked for.
+            Input::Succeed { .. } => {}
         }
     }
 

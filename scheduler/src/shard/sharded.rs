@@ -137,7 +137,7 @@ impl Scheduler for Sharded {
                 }
             }
             // Its model may have moved since the request came; whoever has it answers.
-            Input::Withdraw { .. } => {
+            Input::Withdraw { .. } | Input::Succeed { .. } => {
                 for shard in ShardIndex::all(self.shards.len()) {
                     self.tell(now, shard, input.clone());
                 }

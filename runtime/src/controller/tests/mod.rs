@@ -16,10 +16,10 @@ use clockwork_executor::{
 };
 use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::{
-    ActionId, BatchProfile, BatchSize, ClientId, Credits, InferRequest, InputSpec, ListedModel,
-    LoadRequest, ModelId, ModelProfile, Nanos, PAGE_BYTES, Pages, Payload, ReplaceRequest,
-    ReplaceResponse, RequestId, Span, Status, UnloadRequest, UnloadResponse, UploadModel, UserId,
-    WorkerId,
+    ActionId, ActionKind, BatchProfile, BatchSize, ClientId, Credits, InferRequest, InputSpec,
+    ListedModel, LoadRequest, ModelId, ModelProfile, Nanos, PAGE_BYTES, Pages, Payload,
+    ReplaceRequest, ReplaceResponse, RequestId, Span, Status, UnloadRequest, UnloadResponse,
+    UploadModel, UserId, WorkerId,
 };
 
 use super::machine::{Controller, Options};
@@ -46,6 +46,8 @@ struct World {
     uploaded: BTreeMap<RequestId, (Status, String)>,
     /// Steps of uploads that workers were sent.
     steps: Vec<(usize, UploadModel)>,
+    /// LOADs that workers were ordered to do.
+    loads: usize,
     /// What workers find under every name.
     found: Result<Arc<ModelProfile>, String>,
     /// Whether they search until they are told that they have found it; what they search for.
@@ -131,6 +133,7 @@ impl World {
             replaced: BTreeMap::new(),
             uploaded: BTreeMap::new(),
             steps: Vec::new(),
+            loads: 0,
             found: Ok(profile()),
             searches: false,
             searching: Vec::new(),
@@ -188,6 +191,16 @@ impl World {
         let (id, user) = (self.next_id(), UserId::new(0));
         self.ask(0, Ask::Replace(ReplaceRequest { id, user, name: name.to_owned() }));
         id
+    }
+
+    /// Goes on until a replacement is answered.
+    fn until_replaced(&mut self, id: RequestId) -> &ReplaceResponse {
+        self.run();
+        while !self.replaced.contains_key(&id) {
+            self.now = self.next_wakeup().expect("it is under way");
+            self.run();
+        }
+        &self.replaced[&id]
     }
 
     /// The workers have found what they were searching for.
@@ -329,6 +342,9 @@ impl World {
     }
 
     fn command(&mut self, worker: WorkerId, command: Command<Batch>) {
+        if let Command::Action { action, .. } = &command {
+            self.loads += usize::from(action.kind == ActionKind::Load);
+        }
         let process = &mut self.workers[worker.index()];
         if !process.linked {
             return;

@@ -50,8 +50,8 @@ fn every_request_is_answered_through_two_replacements_and_the_ids_stay() {
             world.run();
             let id = world.replace("m");
             asked.extend(ask(&mut world, 0..3));
-            world.run();
-            assert_eq!(world.replaced[&id].models, 3, "{}", world.replaced[&id].message);
+            let response = world.until_replaced(id);
+            assert_eq!(response.models, 3, "{}", response.message);
             asked.extend(ask(&mut world, 0..3));
             let both: Vec<u32> = (round * 3 - 3..round * 3 + 3).collect();
             assert_eq!(world.workers[0].models(), both, "what waits for the old ones is not lost");
@@ -63,6 +63,51 @@ fn every_request_is_answered_through_two_replacements_and_the_ids_stay() {
         assert_served(&world, &asked);
         assert_eq!((unanswered(&world), asked.len()), (0, 72));
         assert!(world.machines.iter().all(|machine| machine.draining.is_empty()));
+    }
+}
+
+#[test]
+fn a_new_version_is_where_the_old_one_was_before_it_serves() {
+    let mut world = serving(1, 2, 3);
+    let asked: Vec<_> = (0..20).flat_map(|_| ask(&mut world, 0..3)).collect();
+    world.settle();
+    assert_served(&world, &asked);
+    let cold = world.loads;
+    assert!(cold >= 3, "{cold}");
+    let id = world.replace("m");
+    let during = ask(&mut world, 0..3);
+    assert_eq!(world.until_replaced(id).models, 3);
+    let warm = world.loads;
+    assert!(warm > cold, "new versions were copied before they were asked for");
+    let after = ask(&mut world, 0..3);
+    world.settle();
+    assert_served(&world, &[during, after].concat());
+    assert_eq!(world.loads, warm, "nobody waited for a LOAD");
+}
+
+#[test]
+fn what_is_unloaded_while_its_new_version_is_copied_stays_away() {
+    for shards in [1, 2] {
+        let mut world = serving(shards, 2, 3);
+        let asked = ask(&mut world, 0..3);
+        world.settle();
+        assert_served(&world, &asked);
+        for (unloaded, models) in [(1, 2), (0, 1), (2, 0)] {
+            let id = world.replace("m");
+            world.run();
+            assert!(!world.replaced.contains_key(&id), "it is being copied");
+            let again = world.replace("m");
+            world.unload(unloaded, 1);
+            world.settle();
+            assert_refused(&mut world, again, Status::INVALID_REQUEST, "is being replaced");
+            assert_eq!(world.replaced[&id].models, models);
+            assert_eq!(world.listing().len(), world.workers[0].models().len());
+            let asked: Vec<_> =
+                world.listing().into_iter().flat_map(|m| ask(&mut world, m..m + 1)).collect();
+            world.settle();
+            assert_served(&world, &asked);
+        }
+        assert!(world.workers[1].models().is_empty());
     }
 }
 
@@ -146,8 +191,7 @@ fn nothing_is_left_of_a_replaced_model_that_is_unloaded() {
         let asked: Vec<_> = (0..20).flat_map(|_| ask(&mut world, 0..3)).collect();
         world.run();
         let id = world.replace("m");
-        world.run();
-        assert_eq!(world.replaced[&id].models, 3);
+        assert_eq!(world.until_replaced(id).models, 3);
         let unload = world.unload(1, 2);
         let late = world.infer(1);
         world.settle();

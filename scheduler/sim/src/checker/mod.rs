@@ -97,7 +97,7 @@ impl Checker {
             }
             Input::WorkerDown { worker } => self.orders.worker_down(*worker),
             Input::WorkerUp { worker, devices } => self.orders.worker_up(*worker, devices),
-            Input::Withdraw { .. } | Input::ModelDown { .. } => {}
+            Input::Withdraw { .. } | Input::ModelDown { .. } | Input::Succeed { .. } => {}
         }
     }
 
