@@ -326,7 +326,12 @@ fn border(dice: &mut Dice) -> Case {
     let mut list = |from: usize, to: usize| -> Vec<usize> {
         (0..rank).map(|_| dice.random_range(from..to)).collect()
     };
-    let (dims, begin, end) = (list(1, 6), list(0, 3), list(0, 3));
+    let (mut dims, mut begin, mut end) = (list(1, 6), list(0, 3), list(0, 3));
+    if dice.random() {
+        // Whole groups of channels.
+        dims[rank - 1] = of(dice, &[8, 24]);
+        (begin[rank - 1], end[rank - 1]) = (of(dice, &[0, 0, 8]), of(dice, &[0, 16]));
+    }
     Kernel::Border(Border { dims, begin, end, value: 0.25 }).into()
 }
 

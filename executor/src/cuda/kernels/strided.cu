@@ -116,8 +116,10 @@ template <class T, int N> DEVICE void border(const BorderParameters &p) {
         from += place * stride;
         stride *= p.dims[axis - 1];
     }
-    put(inside ? widen(pointer<const T>(p.from)[from]) : p.value, pointer<T>(p.to) + item);
+    float x[N];
+    fill(x, p.value);
+    if (inside) load(pointer<const T>(p.from) + from * N, x);
+    store(x, pointer<T>(p.to) + static_cast<u64>(item) * N);
 }
 
-ENTRY(border_f32, BorderParameters, border<float, 1>)
-ENTRY(border_f16, BorderParameters, border<half, 1>)
+ENTRIES(border, BorderParameters)

@@ -36,11 +36,10 @@ macro_rules! tile {
 }
 
 /// Those with more pixels come first.
-const TILES: [Tile; 8] = [
+const TILES: [Tile; 7] = [
     tile!(3, 1, 4),
     tile!(3, 2, 4),
     tile!(5, 1, 4),
-    tile!(5, 2, 4),
     tile!(3, 1, 1),
     tile!(3, 2, 1),
     tile!(5, 1, 1),

@@ -70,21 +70,30 @@ const fn index(element: Element) -> usize {
 
 /// Every function that a launch may name.
 pub fn functions() -> impl Iterator<Item = &'static str> {
-    let own = [&pointwise::ADD, &channel::AFFINE, &channel::EPILOGUE, &function::ELEMENTWISE]
-        .into_iter()
-        .chain([
-            &pool::POOL,
-            &pool::POOL_2,
-            &pool::POOL_3,
-            &depthwise::DEPTHWISE,
-            &resize::RESIZE,
-            &gather::GATHER,
-        ])
-        .chain([&strided::BROADCAST, &strided::SELECT])
-        .chain([&range::REDUCE_ROWS, &range::REDUCE_COLUMNS, &range::NORMALIZE])
-        .chain([&range::SHARES_ROWS, &range::SHARES_COLUMNS])
-        .flat_map(|names| names.0);
-    let lone = [strided::BORDER, matmul::MATMUL].into_iter().flatten();
-    let moving = [&pointwise::MAP, &strided::STRIDED, &movement::TO_PIXELS, &movement::TO_PLANES];
-    own.chain(moving.into_iter().flat_map(|names| names.0)).chain(depthwise::tiles()).chain(lone)
+    let own = OWN.iter().flat_map(|names| names.0);
+    own.chain(MOVE.iter().flat_map(|names| names.0)).chain(depthwise::tiles()).chain(matmul::MATMUL)
 }
+
+const OWN: [&Names; 18] = [
+    &pointwise::ADD,
+    &channel::AFFINE,
+    &channel::EPILOGUE,
+    &function::ELEMENTWISE,
+    &pool::POOL,
+    &pool::POOL_2,
+    &pool::POOL_3,
+    &depthwise::DEPTHWISE,
+    &resize::RESIZE,
+    &gather::GATHER,
+    &strided::BROADCAST,
+    &strided::SELECT,
+    &strided::BORDER,
+    &range::REDUCE_ROWS,
+    &range::REDUCE_COLUMNS,
+    &range::NORMALIZE,
+    &range::SHARES_ROWS,
+    &range::SHARES_COLUMNS,
+];
+
+const MOVE: [&Moving; 4] =
+    [&pointwise::MAP, &strided::STRIDED, &movement::TO_PIXELS, &movement::TO_PLANES];

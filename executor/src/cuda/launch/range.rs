@@ -146,7 +146,11 @@ fn rows(
         kind,
         epsilon,
     };
-    let team = if len <= WARP_ROW { [32, 4] } else { [THREADS, 1] };
+    // How a sum is cut into parts depends on its length alone.
+    let team = match if wide { len / lanes } else { len } {
+        0..=WARP_READS => [32, 4],
+        reads => [reads.next_power_of_two().min(THREADS), 1],
+    };
     Ok(Launch {
         function: names.of(site.element, wide),
         grid: [count(rows.div_ceil(team[1]))?, 1, 1],
@@ -158,5 +162,5 @@ fn rows(
 /// Threads of a block.
 const THREADS: usize = 256;
 
-/// Rows of more elements are a block's work.
-const WARP_ROW: usize = 512;
+/// Rows of more reads are a block's work.
+const WARP_READS: usize = 64;

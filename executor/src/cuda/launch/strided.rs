@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::names::{Moving, Names, Pair, lone, moving, names};
+use super::names::{Moving, Names, moving, names};
 use super::operand::{Operand, Site, linear};
 use super::parts::{Applied, Divisor, Place, count, long};
 use super::{Launch, LaunchError};
@@ -11,7 +11,7 @@ use crate::artifact::{Border, Broadcast, Combination, DIMENSIONS, Grid, Select, 
 pub(super) const BROADCAST: Names = names!("broadcast");
 pub(super) const SELECT: Names = names!("select");
 pub(super) const STRIDED: Moving = moving!("strided");
-pub(super) const BORDER: Pair = ["border_f32", "border_f16"];
+pub(super) const BORDER: Names = names!("border");
 
 /// How up to three inputs are walked over.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -58,7 +58,7 @@ struct StridedParameters {
 struct BorderParameters {
     from: u64,
     to: u64,
-    /// Dimensions of the output.
+    /// Dimensions of the output; the last of all is in threads.
     outer: [Divisor; DIMENSIONS],
     dims: [u32; DIMENSIONS],
     begin: [u32; DIMENSIONS],
@@ -145,20 +145,31 @@ pub(super) fn strided(site: Site<'_>, shape: &Strided) -> Result<Launch, LaunchE
 }
 
 pub(super) fn border(site: Site<'_>, shape: &Border) -> Result<Launch, LaunchError> {
+    let (from, to) = (site.read(0), site.write());
+    let last = shape.dims.len() - 1;
+    let mut lanes = site.lanes();
+    let row = [shape.dims[last], shape.begin[last], shape.end[last]];
+    let aligned = from.aligned(0, lanes) && to.aligned(0, lanes);
+    let wide = aligned && row.iter().all(|elements| elements.is_multiple_of(lanes));
+    if !wide {
+        lanes = 1;
+    }
     let mut outer = [Divisor::new(1)?; DIMENSIONS];
     let (mut dims, mut begin) = ([1; DIMENSIONS], [0; DIMENSIONS]);
     let mut items = 1;
-    for axis in 0..shape.dims.len() {
-        let whole = shape.dims[axis] + shape.begin[axis] + shape.end[axis];
+    for axis in 0..=last {
+        let each = if axis == last { lanes } else { 1 };
+        let whole = (shape.dims[axis] + shape.begin[axis] + shape.end[axis]) / each;
         outer[axis] = Divisor::new(whole)?;
-        (dims[axis], begin[axis]) = (count(shape.dims[axis])?, count(shape.begin[axis])?);
+        dims[axis] = count(shape.dims[axis] / each)?;
+        begin[axis] = count(shape.begin[axis] / each)?;
         items *= whole;
     }
-    let (from, to, items) = (site.read(0).address(), site.write().address(), count(items)?);
+    let (from, to, items) = (from.address(), to.address(), count(items)?);
     let (rank, value) = (count(shape.dims.len())?, shape.value);
     let parameters =
         BorderParameters { from, to, outer, dims, begin, rank, items, value, unused: 0 };
-    Ok(linear(lone(BORDER, site.element), items, &parameters))
+    Ok(linear(BORDER.of(site.element, wide), items, &parameters))
 }
 
 fn forward(strides: &[usize]) -> Vec<i64> {
