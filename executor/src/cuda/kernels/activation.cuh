@@ -27,6 +27,6 @@ template <int N> DEVICE void activate(float (&all)[N], const Activation &activat
     case 1: return each(all, [](float x) { return sigmoid(x); });
     case 2: return each(all, [](float x) { return x * sigmoid(x); });
     case 3: return each(all, [=](float x) { return cut(low * x + high, 0.0f, 1.0f); });
-    default: return each(all, [](float x) { return x * cut(x * (1.0f / 6.0f) + 0.5f, 0.0f, 1.0f); });
+    default: return each(all, [](float x) { return x * cut(x / 6.0f + 0.5f, 0.0f, 1.0f); });
     }
 }

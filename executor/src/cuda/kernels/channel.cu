@@ -1,4 +1,4 @@
-// Kernels on rows whose columns have numbers of their own. launch/channel.rs mirrors the parameters.
+// Kernels on rows whose columns have numbers of their own. launch/channel.rs mirrors parameters.
 
 struct AffineParameters {
     u64 from;

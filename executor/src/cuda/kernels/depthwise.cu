@@ -41,7 +41,7 @@ template <class T, int N> DEVICE void depthwise(const DepthwiseParameters &p) {
             if (!inside(window, 1, x)) continue;
             float own[N], weight[N];
             load(line + x * p.pitches[0], own);
-            load(weights + (tap_y * window.kernel[1] + tap_x) * p.channels, weight);
+            load(weights + static_cast<u64>(tap_y * window.kernel[1] + tap_x) * p.channels, weight);
 #pragma unroll
             for (int i = 0; i < N; ++i) sum[i] = fmaf(own[i], weight[i], sum[i]);
         }
@@ -52,8 +52,9 @@ template <class T, int N> DEVICE void depthwise(const DepthwiseParameters &p) {
 
 ENTRIES(depthwise, DepthwiseParameters)
 
-// A window of K x K with a stride of S, without dilation; a thread computes PIXELS in a row, so that
-// inputs which their windows share are read once. All of a row is read before any of it is needed.
+// A window of K x K with a stride of S, without dilation; a thread computes PIXELS in a row, so
+// that inputs which their windows share are read once. All of a row is read before any of it is
+// needed.
 template <class T, int N, int K, int S, int PIXELS>
 DEVICE void depthwise_tile(const DepthwiseParameters &p) {
     constexpr int COLUMNS = (PIXELS - 1) * S + K;
@@ -61,14 +62,17 @@ DEVICE void depthwise_tile(const DepthwiseParameters &p) {
     if (item >= p.items) return;
     Pixel at = pixel_of(item, p.pixel, p.row, p.image);
     const Window &window = p.window;
-    u32 channel = at.part * N, first = at.x * PIXELS;
+    u64 channel = at.part * N;
+    u32 first = at.x * PIXELS;
     u64 image = static_cast<u64>(at.image) * window.input[0];
     int top = window_begin(window, 0, at.y), left = window_begin(window, 1, first);
     const T *from = pointer<const T>(p.from) + channel;
     const T *weights = pointer<const T>(p.weights) + channel;
     float sums[PIXELS][N];
 #pragma unroll
-    for (int pixel = 0; pixel < PIXELS; ++pixel) load(pointer<const T>(p.bias) + channel, sums[pixel]);
+    for (int pixel = 0; pixel < PIXELS; ++pixel) {
+        load(pointer<const T>(p.bias) + channel, sums[pixel]);
+    }
 #pragma unroll
     for (int tap_y = 0; tap_y < K; ++tap_y) {
         int y = top + tap_y;
@@ -81,7 +85,7 @@ DEVICE void depthwise_tile(const DepthwiseParameters &p) {
         }
 #pragma unroll
         for (int tap_x = 0; tap_x < K; ++tap_x) {
-            weight[tap_x] = raw<N>(weights + (tap_y * K + tap_x) * p.channels);
+            weight[tap_x] = raw<N>(weights + static_cast<u64>(tap_y * K + tap_x) * p.channels);
         }
 #pragma unroll
         for (int x = 0; x < COLUMNS; ++x) {

@@ -93,10 +93,10 @@ template <int N> DEVICE void fill(float (&all)[N], float number) {
 // Row and column of a thread in rows of so many threads, of N neighbours each.
 struct Cell {
     u64 row;
-    u32 column;
+    u64 column;
 };
 
 template <int N> DEVICE Cell cell(u32 item, Divisor row) {
     Quotient at = divide(item, row);
-    return {at.whole, at.rest * N};
+    return {at.whole, static_cast<u64>(at.rest) * N};
 }

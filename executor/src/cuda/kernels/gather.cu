@@ -17,9 +17,10 @@ template <class T, int N> DEVICE void gather(const GatherParameters &p) {
     Quotient at = divide(part.whole, p.block);
     u64 width = static_cast<u64>(p.entry.by) * N;
     u64 entry = static_cast<u64>(at.whole) * p.len + pointer<const u32>(p.indices)[at.rest];
+    u64 column = static_cast<u64>(part.rest) * N;
     float x[N];
-    load(pointer<const T>(p.from) + entry * width + part.rest * N, x);
-    store(x, pointer<T>(p.to) + part.whole * width + part.rest * N);
+    load(pointer<const T>(p.from) + entry * width + column, x);
+    store(x, pointer<T>(p.to) + part.whole * width + column);
 }
 
 ENTRIES(gather, GatherParameters)

@@ -17,8 +17,8 @@ struct MatmulParameters {
     u32 columns;
 };
 
-// A block computes 64 x 64 elements, a thread 4 x 4 of them, from slices of 16 along the sum that lie
-// in shared memory.
+// A block computes 64 x 64 elements, a thread 4 x 4 of them, from slices of 16 along the sum that
+// lie in shared memory.
 template <class T> DEVICE void matmul(const MatmulParameters &p) {
     constexpr u32 TILE = 64, DEPTH = 16, EACH = 4;
     __shared__ float left[DEPTH][TILE + EACH];

@@ -128,11 +128,12 @@ template <class F, class T, int N>
 DEVICE void reduce_columns_by(const ColumnsParameters &p, float (*shared)[256], float factor) {
     Quotient at = divide(blockIdx.x, p.inner);
     u32 item = at.rest * blockDim.x + threadIdx.x;
+    u64 first = static_cast<u64>(item) * N;
     u32 own = threadIdx.y * blockDim.x + threadIdx.x;
     float result[N];
     fill(result, F::begin());
     if (item < p.items) {
-        const T *from = pointer<const T>(p.from) + at.whole * (p.len * p.pitch) + item * N;
+        const T *from = pointer<const T>(p.from) + at.whole * (p.len * p.pitch) + first;
 #pragma unroll 2
         for (u32 line = threadIdx.y; line < p.len; line += p.lanes) {
             float x[N];
@@ -156,7 +157,7 @@ DEVICE void reduce_columns_by(const ColumnsParameters &p, float (*shared)[256], 
     if (threadIdx.y != 0 || item >= p.items) return;
 #pragma unroll
     for (int i = 0; i < N; ++i) result[i] *= factor;
-    store(result, pointer<T>(p.to) + static_cast<u64>(at.whole) * p.width + item * N);
+    store(result, pointer<T>(p.to) + static_cast<u64>(at.whole) * p.width + first);
 }
 
 template <class T, int N> DEVICE void reduce_columns(const ColumnsParameters &p) {
@@ -176,7 +177,7 @@ template <class T, int N> DEVICE void shares_columns(const ColumnsParameters &p)
     u32 thread = thread_index();
     if (thread >= p.items) return;
     Quotient at = divide(thread, p.inner);
-    u64 begin = at.whole * (p.len * p.pitch) + at.rest * N;
+    u64 begin = at.whole * (p.len * p.pitch) + static_cast<u64>(at.rest) * N;
     const T *from = pointer<const T>(p.from) + begin;
     T *to = pointer<T>(p.to) + begin;
     float x[N], max[N], sum[N];

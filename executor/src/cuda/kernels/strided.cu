@@ -22,7 +22,7 @@ template <int N, class F> DEVICE void pairs(float (&a)[N], const float (&b)[N], 
 template <int N> DEVICE void combine(float (&left)[N], const float (&right)[N], u32 combination) {
     switch (combination) {
     case 0: return pairs(left, right, [](float a, float b) { return a + b; });
-    case 1: return pairs(left, right, [](float a, float b) { return truth(a != 0.0f && b != 0.0f); });
+    case 1: return pairs(left, right, [](float a, float b) { return truth(a != 0 && b != 0); });
     case 2: return pairs(left, right, [](float a, float b) { return a / b; });
     case 3: return pairs(left, right, [](float a, float b) { return truth(a == b); });
     case 4: return pairs(left, right, [](float a, float b) { return truth(a > b); });
@@ -32,7 +32,7 @@ template <int N> DEVICE void combine(float (&left)[N], const float (&right)[N], 
     case 8: return pairs(left, right, [](float a, float b) { return a > b ? a : b; });
     case 9: return pairs(left, right, [](float a, float b) { return a < b ? a : b; });
     case 10: return pairs(left, right, [](float a, float b) { return a * b; });
-    case 11: return pairs(left, right, [](float a, float b) { return truth(a != 0.0f || b != 0.0f); });
+    case 11: return pairs(left, right, [](float a, float b) { return truth(a != 0 || b != 0); });
     case 12: return pairs(left, right, [](float a, float b) { return power(a, b); });
     case 13: return pairs(left, right, [](float a, float b) { return a < 0.0f ? a * b : a; });
     default: return pairs(left, right, [](float a, float b) { return a - b; });

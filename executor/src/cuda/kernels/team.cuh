@@ -1,4 +1,4 @@
-// Teams of threads that combine numbers: the threads of a block along x, a warp or all of the block.
+// Teams of threads that combine numbers: those of a block along x, a warp or all of the block.
 
 struct Sum {
     static DEVICE float begin() { return 0.0f; }
@@ -15,8 +15,8 @@ struct Smallest {
     static DEVICE float join(float a, float b) { return b < a ? b : a; }
 };
 
-// Every thread of the team gets what all of them make together. All of a block must come along if it
-// is one team.
+// Every thread of the team gets what all of them make together. All of a block must come along if
+// it is one team.
 template <class F> DEVICE float together(float own) {
 #pragma unroll
     for (u32 distance = 16; distance > 0; distance /= 2) {

@@ -18,10 +18,11 @@ template <int INPUTS> struct Position {
 template <int INPUTS, int N> DEVICE Position<INPUTS> walk(const Walk &walk, u32 item) {
     u32 last = walk.rank - 1;
     Quotient at = divide(item, walk.dims[last]);
+    i64 column = static_cast<i64>(at.rest) * N;
     Position<INPUTS> position;
-    position.to = at.whole * walk.pitch + at.rest * N;
+    position.to = at.whole * walk.pitch + column;
 #pragma unroll
-    for (int i = 0; i < INPUTS; ++i) position.from[i] = walk.steps[i][last] * (at.rest * N);
+    for (int i = 0; i < INPUTS; ++i) position.from[i] = walk.steps[i][last] * column;
     for (u32 axis = last; axis > 0; --axis) {
         at = divide(at.whole, walk.dims[axis - 1]);
 #pragma unroll

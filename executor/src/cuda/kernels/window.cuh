@@ -29,7 +29,7 @@ struct Pixel {
     u32 image;
     u32 y;
     u32 x;
-    u32 part;
+    u64 part;
     u32 index;
 };
 
