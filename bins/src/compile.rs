@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use clockwork_executor::artifact::{self, Artifact, Target, Tensor};
-use clockwork_executor::compile::{Progress, compile_watched};
+use clockwork_executor::artifact::{self, Artifact, Scalar, Target, Tensor};
+use clockwork_executor::compile::{CompileError, Progress, compile_watched};
 use clockwork_wire::BatchSize;
 use thiserror::Error;
 
@@ -57,10 +57,18 @@ enum Precision {
 
 /// A file could not be read.
 #[derive(Debug, Error)]
-#[error("{}", path.display())]
+#[error("cannot read {}", path.display())]
 struct Unread {
     path: PathBuf,
     source: io::Error,
+}
+
+/// A file could not be compiled.
+#[derive(Debug, Error)]
+#[error("cannot compile {}", path.display())]
+struct Uncompiled {
+    path: PathBuf,
+    source: CompileError,
 }
 
 /// Compiles.
@@ -76,7 +84,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         if shown {
             eprintln!("{}", line(&progress));
         }
-    })?;
+    })
+    .map_err(|source| Uncompiled { path: path.clone(), source })?;
     drop(onnx);
     if shown {
         eprintln!("writing {}", arguments.output.display());
@@ -132,8 +141,13 @@ fn line(progress: &Progress) -> String {
 fn report(artifact: &Artifact, folder: &Path) {
     let manifest = artifact.manifest();
     let tensors = |what: &str, tensors: &[Tensor]| {
-        for Tensor { name, shape, bytes } in tensors {
-            say(&format!("{what} {name} {shape:?}, {bytes} bytes"));
+        for Tensor { name, shape, scalar, bytes } in tensors {
+            let kind = match scalar {
+                Scalar::Float32 => "",
+                Scalar::Int32 => " int32",
+                Scalar::Int64 => " int64",
+            };
+            say(&format!("{what} {name}{kind} {shape:?}, {bytes} bytes"));
         }
     };
     tensors("input", &manifest.inputs);

@@ -63,8 +63,8 @@ statuses! {
     DISCONNECTED = 17, "no connection to the controller";
     /// The model id is taken.
     MODEL_EXISTS = 40, "model id exists";
-    /// No model of that name.
-    BAD_MODEL_PATH = 41, "no model of that name";
+    /// No model of that name, or one whose files cannot be used; the message says which.
+    BAD_MODEL_PATH = 41, "no such model, or its files cannot be used";
     /// The network could not send the action before its send-by time.
     SEND_LATE = 45, "network send too late";
     /// LOAD before its window.

@@ -44,7 +44,7 @@ pub(super) fn compare(
         let outputs = subject.outputs.clone();
         let mut rest = subject.run(&[request])?;
         for (port, ours) in outputs.iter().zip(&mut ours) {
-            let (tensor, others) = rest.split_at(port.elements);
+            let (tensor, others) = rest.split_at(port.words);
             ours.extend(tensor);
             rest = others;
         }
@@ -65,35 +65,57 @@ struct Unfit {
 impl Golden {
     /// The golden that these arrays are for this model: `in_NAME` and `out_NAME`, of one or more requests.
     fn of(arrays: &Arrays, subject: &Subject) -> Result<Self, String> {
-        let find = |prefix: &str, port: &Port| {
-            let name = format!("{prefix}_{}", port.name);
-            let found = arrays.get(&name).ok_or_else(|| {
-                let names: Vec<_> = arrays.keys().map(String::as_str).collect();
-                format!("it has no array {name}; it has {}", names.join(", "))
-            })?;
-            let whole = found.len().is_multiple_of(port.elements) && !found.is_empty();
-            let reason = || format!("{name} has {} elements, {}", found.len(), port.elements);
-            if whole { Ok(found) } else { Err(reason() + " make a request") }
+        let find = |prefix: &str, ports: &[Port]| -> Result<Vec<Found>, String> {
+            ports.iter().map(|port| Found::of(arrays, prefix, port)).collect()
         };
-        let inputs: Vec<_> =
-            subject.inputs.iter().map(|port| find("in", port)).collect::<Result<_, _>>()?;
-        let outputs: Vec<_> =
-            subject.outputs.iter().map(|port| find("out", port)).collect::<Result<_, _>>()?;
-        let arrays = inputs.iter().zip(&subject.inputs).chain(outputs.iter().zip(&subject.outputs));
-        let mut counts: Vec<_> = arrays.map(|(array, port)| array.len() / port.elements).collect();
-        counts.dedup();
-        let &[count] = counts.as_slice() else {
-            return Err(format!("its arrays are of {counts:?} requests"));
-        };
+        let inputs = find("in", &subject.inputs)?;
+        let outputs = find("out", &subject.outputs)?;
+        let mut all = inputs.iter().chain(&outputs);
+        let count = all.clone().next().map_or(0, |first| first.requests);
+        if all.any(|found| found.requests != count) {
+            let said = |found: &Found| format!("{} {}", found.name, found.requests);
+            let said: Vec<_> = inputs.iter().chain(&outputs).map(said).collect();
+            return Err(format!(
+                "its arrays have different numbers of requests: {}",
+                said.join(", ")
+            ));
+        }
         let request = |index: usize| {
             let parts = inputs
                 .iter()
                 .zip(&subject.inputs)
-                .map(|(array, port)| &array[index * port.elements..(index + 1) * port.elements]);
+                .map(|(found, port)| &found.words[index * port.words..(index + 1) * port.words]);
             parts.flatten().copied().collect()
         };
-        let outputs = outputs.into_iter().cloned().collect();
-        Ok(Self { requests: (0..count).map(request).collect(), outputs })
+        let requests = (0..count).map(request).collect();
+        Ok(Self { requests, outputs: outputs.into_iter().map(|found| found.words).collect() })
+    }
+}
+
+/// A tensor's array.
+struct Found {
+    name: String,
+    requests: usize,
+    words: Vec<f32>,
+}
+
+impl Found {
+    fn of(arrays: &Arrays, prefix: &str, port: &Port) -> Result<Self, String> {
+        let name = format!("{prefix}_{}", port.name);
+        let array = arrays.get(&name).ok_or_else(|| {
+            let names: Vec<_> = arrays.keys().map(String::as_str).collect();
+            format!("it has no array {name}; it has {}", names.join(", "))
+        })?;
+        let requests = port.requests_in(&array.shape).ok_or_else(|| {
+            let wanted = match &port.shape {
+                Some(shape) => format!("{shape:?}"),
+                None => format!("{} elements", port.words),
+            };
+            let shape = &array.shape;
+            format!("{name} has shape {shape:?}; a request has {wanted}, and the first dimension may count requests")
+        })?;
+        let words = array.words(port.scalar).map_err(|reason| format!("{name}: {reason}"))?;
+        Ok(Self { name, requests, words })
     }
 }
 

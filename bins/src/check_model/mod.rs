@@ -40,14 +40,15 @@ pub struct Arguments {
     /// Only these of the model's batch sizes.
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     batches: Vec<u16>,
-    /// The input of a request, as raw f32 elements: prints the five largest elements of the output.
+    /// The input of a request, its tensors as raw little-endian elements one after the other: prints the
+    /// five largest elements of the output.
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Compare with a numpy archive: its arrays are `in_NAME` and `out_NAME`.
     #[arg(long, value_name = "FILE.npz")]
     golden: Option<PathBuf>,
     /// The largest difference from the golden output, as a share of its largest magnitude.
-    #[arg(long, default_value_t = 1e-4, value_name = "SHARE")]
+    #[arg(long, default_value_t = 1e-4, value_name = "SHARE", value_parser = share)]
     tolerance: f32,
     /// Print one JSON object.
     #[arg(long)]
@@ -78,6 +79,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         report.lines().iter().for_each(|line| say(line));
     }
     if report.passed() { Ok(()) } else { Err(Wrong.into()) }
+}
+
+/// A tolerance.
+fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share: &f32| share.is_finite() && *share >= 0.0);
+    share.ok_or_else(|| "it must be a number from 0 on, such as 1e-4".to_owned())
 }
 
 /// The model computes something else than it should.
@@ -127,7 +134,7 @@ fn report(
         Some(path) => top5(subject.run(&[&input(subject, path)?])?),
         None => Vec::new(),
     };
-    let (input, output) = subject.elements();
+    let (input, output) = subject.words();
     let weights_size = subject.alone.weights().len();
     let pages = u64::try_from(weights_size)?.div_ceil(arguments.page_size);
     let runs = arguments.iterations.get();
@@ -157,7 +164,7 @@ fn report(
 /// The elements of a request in a file.
 fn input(subject: &Subject, path: &Path) -> Result<Vec<f32>, Failure> {
     let bytes = fs::read(path).map_err(|source| Unreadable { path: path.to_owned(), source })?;
-    let (found, wanted) = (bytes.len(), subject.elements().0 * size_of::<f32>());
+    let (found, wanted) = (bytes.len(), subject.words().0 * size_of::<f32>());
     if found != wanted {
         return Err(InputSize { path: path.to_owned(), found, wanted }.into());
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clockwork_executor::ModelSource;
-use clockwork_executor::artifact::{Artifact, MANIFEST};
+use clockwork_executor::artifact::{Artifact, MANIFEST, Scalar, Tensor};
 use clockwork_executor::cpu::Alone;
 use clockwork_executor::library::{LibraryModel, OBJECT};
 use clockwork_wire::BatchSize;
@@ -25,7 +25,11 @@ pub(super) struct Subject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Port {
     pub(super) name: String,
-    pub(super) elements: usize,
+    /// Its dimensions; none if only its bytes are known.
+    pub(super) shape: Option<Vec<usize>>,
+    pub(super) scalar: Scalar,
+    /// Words of 4 bytes.
+    pub(super) words: usize,
 }
 
 impl Subject {
@@ -41,21 +45,17 @@ impl Subject {
         } else {
             let artifact = Artifact::read(&folder)?;
             let manifest = artifact.manifest();
-            let port = |tensor: &clockwork_executor::artifact::Tensor| Port {
-                name: tensor.name.clone(),
-                elements: tensor.elements(),
-            };
-            let inputs = manifest.inputs.iter().map(port).collect();
-            let outputs = manifest.outputs.iter().map(port).collect();
+            let inputs = manifest.inputs.iter().map(Port::of).collect();
+            let outputs = manifest.outputs.iter().map(Port::of).collect();
             (ModelSource::Artifact(Arc::new(artifact)), inputs, outputs)
         };
         Ok(Self { alone: Alone::new(&source)?, inputs, outputs, folder })
     }
 
-    /// Elements of a request's input and of its output.
-    pub(super) fn elements(&self) -> (usize, usize) {
-        let elements = |ports: &[Port]| ports.iter().map(|port| port.elements).sum();
-        (elements(&self.inputs), elements(&self.outputs))
+    /// Words of 4 bytes of a request's input and of its output.
+    pub(super) fn words(&self) -> (usize, usize) {
+        let words = |ports: &[Port]| ports.iter().map(|port| port.words).sum();
+        (words(&self.inputs), words(&self.outputs))
     }
 
     /// Runs these requests as one batch.
@@ -63,26 +63,62 @@ impl Subject {
         let batch = u16::try_from(requests.len()).ok().and_then(BatchSize::new);
         let batch = batch.ok_or_else(|| Failure::usage("a batch is too large"))?;
         self.alone.sizes(batch)?;
-        let (per_request, _) = self.elements();
+        let (per_request, _) = self.words();
         let places = self.alone.input_mut().chunks_exact_mut(per_request);
         places.zip(requests).for_each(|(place, request)| place.copy_from_slice(request));
         Ok(self.alone.run(batch)?)
     }
 
-    /// As many requests, with elements between -1 and 1; always the same.
+    /// As many requests, always the same: floats between -1 and 1; integers 0 or 1, which index any table.
     pub(super) fn requests(&self, count: usize) -> Vec<Vec<f32>> {
-        let (elements, _) = self.elements();
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
-        let mut request = || (0..elements).map(|_| random.random_range(-1.0..1.0)).collect();
+        let mut word = |(index, scalar): (usize, Scalar)| match scalar {
+            Scalar::Float32 => random.random_range(-1.0..1.0),
+            Scalar::Int64 if index % 2 == 1 => 0.0,
+            Scalar::Int32 | Scalar::Int64 => f32::from_bits(random.random_range(0..2)),
+        };
+        let words = |port: &Port| (0..port.words).zip(std::iter::repeat(port.scalar));
+        let mut request = || self.inputs.iter().flat_map(words).map(&mut word).collect();
         (0..count).map(|_| request()).collect()
     }
 }
 
 impl Port {
+    fn of(tensor: &Tensor) -> Self {
+        Self {
+            name: tensor.name.clone(),
+            shape: Some(tensor.shape.clone()),
+            scalar: tensor.scalar,
+            words: tensor.words(),
+        }
+    }
+
+    /// How many requests an array of this shape has: its dimensions are the tensor's, the first one as
+    /// many times, or with one more before them.
+    pub(super) fn requests_in(&self, shape: &[usize]) -> Option<usize> {
+        let Some(own) = &self.shape else {
+            let elements = shape.iter().product::<usize>();
+            let each = self.words * size_of::<f32>() / self.scalar.bytes();
+            return elements.is_multiple_of(each).then_some(elements / each);
+        };
+        let count = match (own.split_first(), shape.split_first()) {
+            (_, Some((&count, rest))) if rest == own.as_slice() => count,
+            (Some((&first, own)), Some((&all, rest)))
+                if own == rest && all.is_multiple_of(first) =>
+            {
+                all / first
+            }
+            (None, None) => 1,
+            _ => return None,
+        };
+        (count > 0).then_some(count)
+    }
+
     /// A tensor of which only the bytes are known.
     fn opaque(name: &str, bytes: u32) -> Self {
         let bytes = usize::try_from(bytes).expect("a tensor fits the address space");
-        Self { name: name.to_owned(), elements: bytes / size_of::<f32>() }
+        let (name, words) = (name.to_owned(), bytes / size_of::<f32>());
+        Self { name, shape: None, scalar: Scalar::Float32, words }
     }
 }
 

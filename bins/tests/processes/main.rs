@@ -11,6 +11,7 @@ mod check_model;
 mod cluster;
 mod compile;
 mod cores;
+mod damaged;
 mod documented;
 mod failure;
 mod hostile;

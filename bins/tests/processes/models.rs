@@ -112,7 +112,11 @@ async fn replace(address: SocketAddr, done: &Cell<bool>) {
 }
 
 /// Asks the models again and again, some requests at a time, until `done`; every one is answered OK.
-async fn ask_until(session: &mut Session, models: [ModelId; 2], done: &Cell<bool>) -> u64 {
+pub(crate) async fn ask_until(
+    session: &mut Session,
+    models: [ModelId; 2],
+    done: &Cell<bool>,
+) -> u64 {
     let (mut asked, mut answered) = (0, 0);
     while !done.get() || answered < asked {
         while !done.get() && asked < answered + 8 {

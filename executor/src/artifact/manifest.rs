@@ -41,8 +41,40 @@ pub struct Tensor {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// Its bytes: four per element.
+    /// What its elements are.
+    #[serde(default, skip_serializing_if = "Scalar::is_float")]
+    pub scalar: Scalar,
+    /// Its bytes.
     pub bytes: u32,
+}
+
+/// What an element is, little-endian.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scalar {
+    /// A 32-bit float.
+    #[default]
+    Float32,
+    /// A 32-bit integer: an index, a mask. Computed with as a float, exactly up to 2^24.
+    Int32,
+    /// A 64-bit integer; likewise.
+    Int64,
+}
+
+impl Scalar {
+    /// Bytes of one.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Float32 | Self::Int32 => 4,
+            Self::Int64 => 8,
+        }
+    }
+
+    /// Whether it is a float.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    fn is_float(&self) -> bool {
+        *self == Self::Float32
+    }
 }
 
 /// One compiled form.
@@ -56,18 +88,18 @@ pub struct VariantEntry {
 }
 
 impl Tensor {
-    /// A tensor of f32 elements; `None` beyond 4 GiB.
-    pub fn new(name: &str, shape: &[usize]) -> Option<Self> {
+    /// A tensor; `None` beyond 4 GiB.
+    pub fn new(name: &str, shape: &[usize], scalar: Scalar) -> Option<Self> {
         let elements = shape.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim))?;
-        let bytes = u32::try_from(elements.checked_mul(size_of::<f32>())?).ok()?;
-        Some(Self { name: name.to_owned(), shape: shape.to_vec(), bytes })
+        let bytes = u32::try_from(elements.checked_mul(scalar.bytes())?).ok()?;
+        Some(Self { name: name.to_owned(), shape: shape.to_vec(), scalar, bytes })
     }
 
-    /// Its elements.
+    /// Words of 4 bytes that it takes: a float is one.
     ///
     /// # Panics
     /// If `bytes` exceeds the address space, which only a 16-bit machine has too little of.
-    pub fn elements(&self) -> usize {
+    pub fn words(&self) -> usize {
         usize::try_from(self.bytes).expect("a tensor fits the address space") / size_of::<f32>()
     }
 }
@@ -111,10 +143,10 @@ impl Manifest {
         total(&self.outputs).unwrap_or(u32::MAX)
     }
 
-    /// Elements of a request and of an answer.
-    pub fn elements(&self) -> (usize, usize) {
-        let elements = |tensors: &[Tensor]| tensors.iter().map(Tensor::elements).sum();
-        (elements(&self.inputs), elements(&self.outputs))
+    /// Words of 4 bytes of a request and of an answer.
+    pub fn words(&self) -> (usize, usize) {
+        let words = |tensors: &[Tensor]| tensors.iter().map(Tensor::words).sum();
+        (words(&self.inputs), words(&self.outputs))
     }
 
     fn check(&self) -> Result<(), ArtifactError> {
@@ -132,10 +164,10 @@ impl Manifest {
                 return invalid(field, reason);
             }
             for (index, tensor) in tensors.iter().enumerate() {
-                if tensor.bytes == 0
-                    || Tensor::new(&tensor.name, &tensor.shape).as_ref() != Some(tensor)
-                {
-                    let reason = format!("shape {:?} does not have these bytes", tensor.shape);
+                let Tensor { name, shape, scalar, .. } = tensor;
+                if tensor.bytes == 0 || Tensor::new(name, shape, *scalar).as_ref() != Some(tensor) {
+                    let reason =
+                        format!("{}; shape {shape:?} of {scalar:?} has others", tensor.bytes);
                     return invalid(&format!("{field}[{index}].bytes"), reason);
                 }
             }

@@ -41,7 +41,7 @@ pub use kernel::{
     Normalize, PANEL, Pair, Pool, READS, Ranges, Reduce, Reduction, Resize, Rows, Sample, Select,
     Shares, Sliding, Strided, Summary, Transfer, Walk, Winograd, panels,
 };
-pub use manifest::{FORMAT, MANIFEST, Manifest, Tensor, VariantEntry};
+pub use manifest::{FORMAT, MANIFEST, Manifest, Scalar, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Segment, Sizes, Space, Step, TENSOR_ALIGNMENT};
 pub use step::{CheckedStep, Extent};
 pub use store::locate;
@@ -118,14 +118,29 @@ impl Artifact {
         wanted: &[Target],
         copies: &HostCache,
     ) -> Result<Self, ArtifactError> {
+        if !folder.join(MANIFEST).exists() {
+            return Err(ArtifactError::Absent { path: folder.to_owned() });
+        }
+        Self::read_parts(folder, wanted, copies).map_err(|error| error.within(folder))
+    }
+
+    fn read_parts(
+        folder: &Path,
+        wanted: &[Target],
+        copies: &HostCache,
+    ) -> Result<Self, ArtifactError> {
         let mut read = |file: &str| {
             let path = folder.join(file);
-            fs::read(&path).map_err(|source| ArtifactError::Io { path, source })
+            fs::read(&path).map_err(|source| unread(file, path, source))
         };
         let manifest = Manifest::parse(&read(MANIFEST)?)?;
         let target = manifest.first_of(wanted)?;
         let entry = &manifest.variants[&target];
-        let path = folder.join(target.weights_path());
+        let file = target.weights_path();
+        let path = folder.join(&file);
+        // Looked at first: a file of another length is not read, however long it is.
+        let facts = fs::metadata(&path).map_err(|source| unread(&file, path.clone(), source))?;
+        check_length(target, facts.len(), entry)?;
         let weights = copies.weights(&path, entry.weights_bytes, &entry.weights_sha256)?;
         let variant = Variant::assemble(&manifest, target, weights, &mut read)?;
         let (variants, folder) = ([(target, variant)].into(), Folder(Some(folder.to_owned())));
@@ -218,7 +233,7 @@ impl Variant {
         mut file: impl FnMut(&str) -> Result<Vec<u8>, ArtifactError>,
     ) -> Result<Self, ArtifactError> {
         check_weights(target, &weights, &manifest.variants[&target])?;
-        let per_input = manifest.elements();
+        let per_input = manifest.words();
         let plans = manifest
             .batches
             .iter()
@@ -233,22 +248,34 @@ impl Variant {
     }
 }
 
+/// What it means that a file cannot be read.
+fn unread(file: &str, path: PathBuf, source: io::Error) -> ArtifactError {
+    if source.kind() == io::ErrorKind::NotFound {
+        ArtifactError::Missing { file: file.to_owned() }
+    } else {
+        ArtifactError::Io { path, source }
+    }
+}
+
 fn check_weights(
     target: Target,
     weights: &Weights,
     entry: &VariantEntry,
 ) -> Result<(), ArtifactError> {
-    let invalid =
-        |field, reason| Err(ArtifactError::invalid(&target.weights_path(), field, reason));
-    if u64::try_from(weights.len()).ok() != Some(entry.weights_bytes) {
-        let reason = format!("{}; the manifest says {}", weights.len(), entry.weights_bytes);
-        return invalid("length", reason);
+    check_length(target, u64::try_from(weights.len()).unwrap_or(u64::MAX), entry)?;
+    if weights.hash() == entry.weights_sha256 {
+        return Ok(());
     }
-    if weights.hash() != entry.weights_sha256 {
-        let reason = format!("{}; the manifest says {}", weights.hash(), entry.weights_sha256);
-        return invalid("sha256", reason);
+    let reason = format!("{}; the manifest says {}", weights.hash(), entry.weights_sha256);
+    Err(ArtifactError::invalid(&target.weights_path(), "sha256", reason))
+}
+
+fn check_length(target: Target, bytes: u64, entry: &VariantEntry) -> Result<(), ArtifactError> {
+    if bytes == entry.weights_bytes {
+        return Ok(());
     }
-    Ok(())
+    let reason = format!("{bytes}; the manifest says {}", entry.weights_bytes);
+    Err(ArtifactError::invalid(&target.weights_path(), "length", reason))
 }
 
 fn checked_plan(

@@ -65,7 +65,7 @@ use clockwork_wire::{BatchSize, PAGE_BYTES};
 pub use error::CompileError;
 
 use crate::artifact::{
-    Artifact, FORMAT, Files, MANIFEST, Manifest, Target, Tensor, VariantEntry, Weights,
+    Artifact, FORMAT, Files, MANIFEST, Manifest, Scalar, Target, Tensor, VariantEntry, Weights,
 };
 use graph::{Graph, Port};
 use weights::Packed;
@@ -153,10 +153,12 @@ pub fn compile_watched(
 /// What can be said before there are weights.
 fn manifest(graph: &Graph, batches: Vec<u16>) -> Result<Manifest, CompileError> {
     let tensor = |name: &str, shape: &[usize]| {
-        Tensor::new(name, shape).filter(|tensor| tensor.bytes > 0).ok_or_else(|| {
-            let reason = format!("{name} of shape {shape:?}; supported: 4 B to 4 GiB");
-            CompileError::Model { model: graph.name.clone(), reason }
-        })
+        Tensor::new(name, shape, Scalar::Float32).filter(|tensor| tensor.bytes > 0).ok_or_else(
+            || {
+                let reason = format!("{name} of shape {shape:?}; supported: 4 B to 4 GiB");
+                CompileError::Model { model: graph.name.clone(), reason }
+            },
+        )
     };
     let tensors = |ports: &[Port]| -> Result<Vec<Tensor>, CompileError> {
         ports.iter().map(|port| tensor(&port.name, &graph.values[port.value].dims)).collect()

@@ -40,6 +40,11 @@ impl Packed {
         self.bytes.resize(self.bytes.len().next_multiple_of(TENSOR_ALIGNMENT), 0);
         let place = Place { space: Space::Weights, offset: self.bytes.len(), stride: 0 };
         let values = make();
+        // A single infinity is a limit.
+        let limit = |value: &f32| value.is_infinite() && values.len() == 1;
+        if values.iter().any(|value| !value.is_finite() && !limit(value)) {
+            self.overflow = Some(key);
+        }
         match self.element {
             Element::F32 => self.bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
             Element::F16 => {

@@ -109,7 +109,7 @@ fn errors_name_the_field_and_what_is_allowed() {
     let cases = [
         (MANIFEST, "/format", json!(1), "format: 1; this version reads"),
         (MANIFEST, "/batches", json!([2, 1]), "batches: [2, 1]; they must rise from 1"),
-        (MANIFEST, "/inputs/0/bytes", json!(252), "inputs[0].bytes: shape [1, 1, 8, 8]"),
+        (MANIFEST, "/inputs/0/bytes", json!(252), "inputs[0].bytes: 252; shape [1, 1, 8, 8]"),
         (PLAN, "/steps/1/write/offset", json!(4), "steps[1] (conv1).write.offset: 4 is not"),
         (PLAN, "/steps/1/write/space", json!("weights"), "steps[1] (conv1).write.space: only"),
         (PLAN, "/steps/1/write/space", json!("output"), "steps[1] (conv1).write.offset: 2048"),
@@ -138,8 +138,18 @@ fn an_artifact_survives_the_disk() {
     artifact.write(folder.path()).expect("written");
     assert!(folder.path().join("variants").join(Target::Cpu.name()).is_dir());
     assert_eq!(Artifact::read(folder.path()).expect("read").cpu(), artifact.cpu());
-    let error = Artifact::read(&folder.path().join("absent")).expect_err("absent").to_string();
-    assert!(error.contains("absent") && error.contains(MANIFEST), "{error}");
+    let absent = folder.path().join("absent");
+    let error = Artifact::read(&absent).expect_err("absent").to_string();
+    assert!(error.contains("absent is no compiled model") && error.contains(MANIFEST), "{error}");
+    std::fs::remove_file(folder.path().join(PLAN)).expect("removed");
+    let error = Artifact::read(folder.path()).expect_err("refused").to_string();
+    let plan = folder.path().join(PLAN).display().to_string();
+    assert!(error.contains(&format!("{plan} is missing; compile")), "{error}");
+    // A file of a terabyte is not read to find that it has the wrong length.
+    let weights = std::fs::File::options().write(true).open(folder.path().join(WEIGHTS));
+    weights.and_then(|file| file.set_len(1 << 40)).expect("a sparse file");
+    let error = Artifact::read(folder.path()).expect_err("refused").to_string();
+    assert!(error.contains("weights.bin, length: 1099511627776; the manifest says"), "{error}");
 }
 
 #[test]

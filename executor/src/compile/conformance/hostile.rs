@@ -197,3 +197,14 @@ fn no_damaged_number_of_a_plan_is_dangerous() {
     }
     assert!(good > 100 && all - good > 1000, "{good} of {all}");
 }
+
+#[test]
+fn weights_that_become_infinite_when_they_are_folded_are_refused() {
+    let huge = Model::new(&[0, 2])
+        .floats("w", &[2, 2], &[1e30; 4])
+        .floats("f", &[2], &[1e30; 2])
+        .node("MatMul", &["x", "w"], "a")
+        .node("Mul", &["a", "f"], "y");
+    let refused = huge.refusal();
+    assert!(refused.contains("becomes NaN or infinite"), "{refused}");
+}

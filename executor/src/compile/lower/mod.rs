@@ -49,7 +49,7 @@ mod workspace;
 use super::CompileError;
 use super::graph::{Graph, Node, Op, Port};
 use super::weights::Packed;
-use crate::artifact::{PlanFile, Target};
+use crate::artifact::{Element, PlanFile, Target};
 use layout::Lowering;
 
 /// The plan of a graph for one target and batch size. The weights that it needs are added to `weights`.
@@ -107,8 +107,15 @@ fn lowered<'a>(
         offset += elements(port);
     }
     if let Some(node) = lowering.overflow() {
-        let reason =
-            format!("a weight of {node} is beyond 65504, the largest f16; use fp32 or tf32");
+        let reason = match target.element() {
+            Element::F16 => {
+                format!("a weight of {node} is beyond 65504, the largest f16; use fp32 or tf32")
+            }
+            Element::F32 => format!(
+                "a weight of {node} becomes NaN or infinite when what is around it is folded into it; its \
+                 factors or its bias are too large for float32"
+            ),
+        };
         return Err(CompileError::Model { model: graph.name.clone(), reason });
     }
     Ok(lowering)

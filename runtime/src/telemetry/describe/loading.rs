@@ -15,7 +15,7 @@ pub struct LoadRequestText<'a>(pub &'a LoadRequest);
 pub struct LoadActionText<'a>(pub &'a LoadModel);
 
 /// The outcome of loading a model: `R0:LoadModelFromDisk input=602112 ...`, or
-/// `R0:LoadModelFromDisk error 41: no model of that name`.
+/// `R0:LoadModelFromDisk error 41: no such model, or its files cannot be used`.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadResultText<'a> {
     /// The outcome.
@@ -25,7 +25,7 @@ pub struct LoadResultText<'a> {
 }
 
 /// The controller's answer to it: `Rsp0:LoadModel model_id=[0->1] input=602112 output=4000`, or
-/// `Rsp0:LoadModel error 41: no model of that name`.
+/// `Rsp0:LoadModel error 41: no such model, or its files cannot be used`.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadResponseText<'a>(pub &'a LoadResponse);
 
@@ -145,7 +145,7 @@ mod tests {
         let loaded = loaded(None, Status::BAD_MODEL_PATH);
         assert_eq!(
             LoadResultText { loaded: &loaded, with_duration: false }.to_string(),
-            "R0:LoadModelFromDisk error 41: no model of that name"
+            "R0:LoadModelFromDisk error 41: no such model, or its files cannot be used"
         );
     }
 
