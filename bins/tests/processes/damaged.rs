@@ -88,7 +88,7 @@ async fn ask_for_all(address: SocketAddr, done: &Cell<bool>) {
     let mut session = session.expect("the controller is there");
     let damaged = DAMAGES.iter().map(|Damage(name, file, _, said)| (*name, [*file, *said]));
     let others = [
-        ("hollow", ["no model `hollow`", "good"]),
+        ("hollow", ["no model `hollow`", "this worker has"]),
         ("lacking", ["lacking/model.so", "undefined symbol: clockwork_model_run"]),
         ("old", ["old/model.so: version 99", "this program knows version 1"]),
         ("cut", ["cut/weights.bin", "weights_bytes is 64, but the file has 0 bytes"]),

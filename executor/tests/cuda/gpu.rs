@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clockwork_executor::artifact::{
-    Artifact, Element, FORMAT, Files, HostCache, MANIFEST, Manifest, Target, Tensor, VariantEntry,
-    Weights,
+    Artifact, Element, FORMAT, Files, HostCache, MANIFEST, Manifest, Scalar, Target, Tensor,
+    VariantEntry, Weights,
 };
 use clockwork_executor::cuda::{Alone, GpuInfo, gpus};
 use clockwork_wire::{BatchSize, PAGE_BYTES};
@@ -64,7 +64,8 @@ fn files(trial: &Trial) -> Files {
     let bytes: Vec<u8> =
         trial.weights.iter().flat_map(|&number| stored_as(number, element)).collect();
     let weights = Weights::new(bytes.clone());
-    let tensor = |name, len| vec![Tensor::new(name, &[len]).expect("a small tensor")];
+    let tensor =
+        |name, len| vec![Tensor::new(name, &[len], Scalar::Float32).expect("a small tensor")];
     let entry = VariantEntry {
         weights_bytes: u64::try_from(weights.len()).expect("64 bits"),
         weights_sha256: weights.hash().to_owned(),
