@@ -45,7 +45,9 @@ def parse():
     parser.add_argument("--seed", type=int, default=1, help="of weights and inputs")
     parser.add_argument("--requests", type=int, default=2, help="inputs that are compared")
     parser.add_argument("--batches", default="1,2,4", help="batch sizes that are compiled; batched = single is checked")
-    parser.add_argument("--tolerance", default="1e-4", help="largest error, as a share of max|reference|")
+    parser.add_argument("--device", default="cpu", help="cpu, or a GPU by its number")
+    parser.add_argument("--precision", default="fp32", help="the numbers that a GPU computes with")
+    parser.add_argument("--tolerance", help="largest error, as a share of max|reference| [by precision; fp32: 1e-4]")
     parser.add_argument("--output", type=pathlib.Path, help="write OUTPUT.md and OUTPUT.json")
     return parser.parse_args()
 
@@ -80,13 +82,14 @@ def judge(arguments, file, folder, row):
     golden = folder / "golden.npz"
     np.savez(golden, **reference(file, arguments.seed, arguments.requests))
     begin = time.monotonic()
-    batches = ["--batches", arguments.batches]
-    run([arguments.bin / "clockwork", "compile", file, "-o", folder / "compiled", *batches])
+    clockwork, compiled = arguments.bin / "clockwork", folder / "compiled"
+    precision = ["--precision", arguments.precision]
+    run([clockwork, "compile", file, "-o", compiled, "--batches", arguments.batches, *precision])
     row["compile_s"] = round(time.monotonic() - begin, 2)
-    command = [arguments.bin / "check_model", folder / "compiled", "--golden", golden, "--json", "-i", "1"]
-    checked = subprocess.run(
-        [*map(str, command), "--tolerance", arguments.tolerance], capture_output=True, text=True
-    )
+    command = [clockwork, "check_model", compiled, "--golden", golden, "--json", "-i", "1", *precision]
+    command += ["--device", arguments.device]
+    command += ["--tolerance", arguments.tolerance] if arguments.tolerance else []
+    checked = subprocess.run([*map(str, command)], capture_output=True, text=True)
     if not checked.stdout:
         checked.check_returncode()
     report = json.loads(checked.stdout)

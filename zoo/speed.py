@@ -82,7 +82,7 @@ class Ours:
     """`check_model` in its serving mode: a line is an inference."""
 
     def __init__(self, program, compiled, arguments):
-        command = [str(program), str(compiled), "--serve", "--batches", str(arguments.batch)]
+        command = [str(program), str(compiled), "--serve", "--device", "cpu", "--batches", str(arguments.batch)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ask = f"{arguments.batch}\n"
         if self.process.stdout.readline().strip() != "ready":

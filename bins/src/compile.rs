@@ -46,13 +46,23 @@ enum Device {
 
 /// The numbers that a GPU computes with.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Precision {
+pub(crate) enum Precision {
     /// 32-bit floats: outputs within 1e-4 of the largest one.
     Fp32,
     /// 32-bit floats, multiplied by tensor cores: within 5e-3.
     Tf32,
     /// 16-bit floats, added up in 32 bits: within 2e-2.
     Fp16,
+}
+
+impl From<Precision> for artifact::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Fp32,
+            Precision::Tf32 => Self::Tf32,
+            Precision::Fp16 => Self::Fp16,
+        }
+    }
 }
 
 /// A file could not be read.
@@ -97,12 +107,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// What is compiled for, each once, in a fixed order.
 fn targets(arguments: &Arguments) -> Vec<Target> {
-    let precision = |precision: &Precision| match precision {
-        Precision::Fp32 => artifact::Precision::Fp32,
-        Precision::Tf32 => artifact::Precision::Tf32,
-        Precision::Fp16 => artifact::Precision::Fp16,
-    };
-    let wanted: Vec<_> = arguments.precision.iter().map(precision).collect();
+    let wanted: Vec<_> =
+        arguments.precision.iter().map(|&p| artifact::Precision::from(p)).collect();
     let wanted = |target: &Target| match target {
         Target::Cpu => arguments.devices.contains(&Device::Cpu),
         Target::Cuda(precision) => {

@@ -2,28 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
+use super::agreement::{Agreement, agreements};
 use super::npz::{self, Arrays};
 use super::subject::{Port, Subject};
 use crate::Failure;
-
-/// How far an output tensor is from the reference.
-#[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Agreement {
-    /// The tensor's name.
-    pub(super) name: String,
-    /// Requests that were compared.
-    pub(super) requests: usize,
-    /// The largest difference between two elements.
-    pub(super) difference: f32,
-    /// The largest magnitude in the reference.
-    pub(super) magnitude: f32,
-    /// The first by the second; NaN if one of the two has a NaN.
-    pub(super) error: f32,
-    /// Whether the error is within the tolerance, or the difference is one of rounding near 1.
-    pub(super) within: bool,
-}
 
 /// Requests, and the outputs that they should have, tensor by tensor.
 struct Golden {
@@ -39,19 +21,9 @@ pub(super) fn compare(
 ) -> Result<Vec<Agreement>, Failure> {
     let golden = Golden::of(&npz::read(path)?, subject)
         .map_err(|reason| Unfit { path: path.to_owned(), reason })?;
-    let mut ours: Vec<Vec<f32>> = vec![Vec::new(); subject.outputs.len()];
-    for request in &golden.requests {
-        let outputs = subject.outputs.clone();
-        let mut rest = subject.run(&[request])?;
-        for (port, ours) in outputs.iter().zip(&mut ours) {
-            let (tensor, others) = rest.split_at(port.words);
-            ours.extend(tensor);
-            rest = others;
-        }
-    }
-    let tensors = subject.outputs.iter().zip(ours.iter().zip(&golden.outputs));
+    let ours = subject.singly(&golden.requests)?;
     let count = golden.requests.len();
-    Ok(tensors.map(|(port, (a, b))| agreement(&port.name, count, (a, b), tolerance)).collect())
+    Ok(agreements(subject, (&ours, &golden.outputs), count, tolerance))
 }
 
 /// The golden file does not fit the model.
@@ -116,51 +88,5 @@ impl Found {
         })?;
         let words = array.words(port.scalar).map_err(|reason| format!("{name}: {reason}"))?;
         Ok(Self { name, requests, words })
-    }
-}
-
-fn agreement(
-    name: &str,
-    requests: usize,
-    (ours, theirs): (&[f32], &[f32]),
-    tolerance: f32,
-) -> Agreement {
-    let largest = |values: &mut dyn Iterator<Item = f32>| {
-        values.fold(0.0, |most, value| if value.is_nan() { value } else { f32::max(most, value) })
-    };
-    let differences = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs());
-    // A NaN must not disappear in a maximum.
-    let invalid = ours.iter().chain(theirs).any(|value| !value.is_finite());
-    let difference = if invalid { f32::NAN } else { largest(&mut differences.into_iter()) };
-    let magnitude = largest(&mut theirs.iter().map(|value| value.abs()));
-    let error = if difference == 0.0 { 0.0 } else { difference / magnitude };
-    // Who computes a sigmoid as a quotient plus one half knows it to one unit in the last place of that,
-    // however small it is: ONNX Runtime does.
-    let within = error <= tolerance || difference <= f32::EPSILON;
-    Agreement { name: name.to_owned(), requests, difference, magnitude, error, within }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_the_largest_difference_by_the_largest_magnitude() {
-        let same = agreement("y", 1, (&[1.0, -4.0], &[1.0, -4.0]), 0.0);
-        assert_eq!((same.error, same.within), (0.0, true));
-        let off = agreement("y", 1, (&[1.5, -4.0], &[1.0, -4.0]), 0.125);
-        assert_eq!((off.difference, off.magnitude, off.error, off.within), (0.5, 4.0, 0.125, true));
-        assert!(!agreement("y", 1, (&[1.5, -4.0], &[1.0, -4.0]), 0.1).within);
-        let tiny = agreement("y", 1, (&[1.1e-6], &[1.0e-6]), 0.0);
-        assert!(tiny.within && tiny.error > 0.09, "{tiny:?}");
-        assert!(!agreement("y", 1, (&[f32::NAN], &[1.0]), 1.0).within);
-    }
-
-    #[test]
-    fn what_is_not_finite_never_agrees() {
-        for (ours, theirs) in [([f32::NAN], [1.0]), ([1.0], [f32::NAN]), ([f32::INFINITY], [1.0])] {
-            let judged = agreement("y", 1, (&ours, &theirs), 1e30);
-            assert!(!judged.within && judged.error.is_nan(), "{judged:?}");
-        }
     }
 }

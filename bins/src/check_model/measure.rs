@@ -7,13 +7,28 @@ use serde::Serialize;
 use super::subject::Subject;
 use crate::Failure;
 
-/// Durations of one batch size, in milliseconds.
+/// How long one batch size takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Latency {
     /// The batch size.
     pub(super) batch: u16,
     /// Bytes of workspace.
     pub(super) workspace: usize,
+    /// The execution.
+    #[serde(flatten)]
+    pub(super) execution: Durations,
+    /// On a GPU, the execution and the copies before and after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) with_copies: Option<Durations>,
+}
+
+/// Durations of many runs, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are names in JSON, where the unit belongs to them"
+)]
+pub(super) struct Durations {
     pub(super) mean_ms: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
@@ -23,7 +38,12 @@ pub(super) struct Latency {
 
 /// Milliseconds that it takes to copy the weights to their pages, on average.
 pub(super) fn transfer(subject: &mut Subject) -> Result<f64, Failure> {
-    let spans = spans(TRANSFERS, || Ok(subject.alone.load()?))?;
+    let mut spans = Vec::with_capacity(TRANSFERS);
+    for _ in 0..TRANSFERS {
+        let begin = clock::now();
+        subject.machine.load()?;
+        spans.push(clock::now() - begin);
+    }
     Ok(mean(&spans).as_millis_f64())
 }
 
@@ -33,28 +53,35 @@ pub(super) fn latency(
     batch: BatchSize,
     runs: usize,
 ) -> Result<Latency, Failure> {
-    let mut once = || Ok(subject.alone.run(batch).map(|_| ())?);
-    spans(WARM_UPS, &mut once)?;
-    let mut spans = spans(runs, once)?;
-    let workspace = subject.alone.sizes(batch)?.workspace * size_of::<f32>();
-    let mean_ms = mean(&spans).as_millis_f64();
-    spans.sort_unstable();
-    let [p50_ms, p99_ms, p999_ms, max_ms] =
-        [500, 990, 999, 1000].map(|rank| quantile(&spans, rank).as_millis_f64());
-    Ok(Latency { batch: batch.get(), workspace, mean_ms, p50_ms, p99_ms, p999_ms, max_ms })
+    let machine = &mut subject.machine;
+    for _ in 0..WARM_UPS {
+        machine.run(batch)?;
+    }
+    let mut took = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        took.push(machine.run(batch)?.1);
+    }
+    let with_copies: Option<_> = took.iter().map(|took| took.with_copies).collect();
+    Ok(Latency {
+        batch: batch.get(),
+        workspace: machine.workspace_bytes(batch)?,
+        execution: Durations::of(took.iter().map(|took| took.execution).collect()),
+        with_copies: with_copies.map(Durations::of),
+    })
 }
 
-fn spans(
-    count: usize,
-    mut work: impl FnMut() -> Result<(), Failure>,
-) -> Result<Vec<Span>, Failure> {
-    let mut spans = Vec::with_capacity(count);
-    for _ in 0..count {
-        let begin = clock::now();
-        work()?;
-        spans.push(clock::now() - begin);
+impl Durations {
+    fn of(mut spans: Vec<Span>) -> Self {
+        spans.sort_unstable();
+        let at = |thousandths| quantile(&spans, thousandths).as_millis_f64();
+        Self {
+            mean_ms: mean(&spans).as_millis_f64(),
+            p50_ms: at(500),
+            p99_ms: at(990),
+            p999_ms: at(999),
+            max_ms: at(1000),
+        }
     }
-    Ok(spans)
 }
 
 fn mean(spans: &[Span]) -> Span {

@@ -1,9 +1,12 @@
 //! `check_model`: what a compiled model needs, how long it takes, and whether it is right.
 
+mod agreement;
 mod batched;
 mod golden;
+mod machine;
 mod measure;
 mod npz;
+mod place;
 mod report;
 mod serve;
 mod steps;
@@ -14,22 +17,34 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use clockwork_executor::artifact;
 use clockwork_wire::{BatchSize, PAGE_BYTES};
 
 use crate::Failure;
+use crate::compile::Precision;
 use crate::process::say;
 pub(crate) use report::top5;
 
+use batched::Compared;
+use place::{Place, Wish};
 use report::Report;
 use subject::Subject;
 
 /// The command line.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(about = "What a compiled model needs, how long it takes, and whether it is right")]
 pub struct Arguments {
     /// The model: DIR/model, or its folder DIR.
     #[arg(value_name = "MODELPREFIX")]
     prefix: PathBuf,
+    /// Where it runs: `cpu`, a GPU by its number, or `auto`, the first GPU if there is one and the model is
+    /// compiled for it.
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: Wish,
+    /// The numbers that the GPU computes with; the fastest that the model is compiled for if none are named.
+    #[arg(long, value_enum)]
+    precision: Option<Precision>,
     /// Bytes of a weights page in the report; loading always uses pages of 16 MiB.
     #[arg(short, long = "page_size", default_value_t = PAGE_BYTES, value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..))]
@@ -47,9 +62,13 @@ pub struct Arguments {
     /// Compare with a numpy archive: its arrays are `in_NAME` and `out_NAME`.
     #[arg(long, value_name = "FILE.npz")]
     golden: Option<PathBuf>,
-    /// The largest difference from the golden output, as a share of its largest magnitude.
-    #[arg(long, default_value_t = 1e-4, value_name = "SHARE", value_parser = share)]
-    tolerance: f32,
+    /// On a GPU: compare with the processor too, for every batch size.
+    #[arg(long)]
+    against_cpu: bool,
+    /// The largest difference from the golden output or the processor's, as a share of its largest magnitude;
+    /// if none is given, 1e-4 in fp32, 5e-3 in tf32, 2e-2 in fp16.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    tolerance: Option<f32>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -58,7 +77,7 @@ pub struct Arguments {
     steps: bool,
     /// Measure nothing; run a batch for each line of standard input that names its size (or none, for 1) and
     /// answer with nanoseconds: elapsed, and of processor time.
-    #[arg(long, conflicts_with_all = ["input", "golden", "json"])]
+    #[arg(long, conflicts_with_all = ["input", "golden", "json", "against_cpu"])]
     serve: bool,
 }
 
@@ -67,7 +86,7 @@ pub struct Arguments {
 /// # Errors
 /// If it cannot be read or run, a file does not fit it, or an output is not what it should be.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut subject = Subject::open(&arguments.prefix)?;
+    let mut subject = open(arguments, arguments.device, arguments.precision)?;
     let batches = chosen(&subject, &arguments.batches)?;
     if arguments.serve {
         return serve::serve(&mut subject, &batches);
@@ -111,7 +130,7 @@ struct Unreadable {
 
 /// The model's batch sizes, or those of them that are wished.
 fn chosen(subject: &Subject, wished: &[u16]) -> Result<Vec<BatchSize>, Failure> {
-    let all = subject.alone.batches();
+    let all = subject.machine.batches();
     let find = |wish: &u16| {
         let names: Vec<_> = all.iter().map(ToString::to_string).collect();
         let unknown = || format!("the model has no batch size {wish}; it has {}", names.join(", "));
@@ -120,29 +139,52 @@ fn chosen(subject: &Subject, wished: &[u16]) -> Result<Vec<BatchSize>, Failure> 
     if wished.is_empty() { Ok(all) } else { wished.iter().map(find).collect() }
 }
 
+fn open(
+    arguments: &Arguments,
+    device: Wish,
+    precision: Option<Precision>,
+) -> Result<Subject, Failure> {
+    Subject::open(&arguments.prefix, device, precision.map(artifact::Precision::from))
+}
+
 fn report(
     subject: &mut Subject,
     batches: &[BatchSize],
     arguments: &Arguments,
 ) -> Result<Report, Failure> {
+    let tolerance = arguments.tolerance.unwrap_or_else(|| place::tolerance(&subject.place));
     let golden = match &arguments.golden {
-        Some(path) => golden::compare(subject, path, arguments.tolerance)?,
+        Some(path) => golden::compare(subject, path, tolerance)?,
         None => Vec::new(),
     };
-    let batched_differs = batched::differing(subject, batches)?.map(BatchSize::get);
+    let against_cpu = if arguments.against_cpu {
+        against_cpu(subject, batches, arguments, tolerance)?
+    } else {
+        Vec::new()
+    };
+    let runs = arguments.iterations.get();
+    let steps = match batches.first() {
+        Some(&batch) if arguments.steps => steps::steps(subject, batch, runs)?,
+        _ => Vec::new(),
+    };
+    let batched = batched::with_single(subject, batches, tolerance)?;
     let top5 = match &arguments.input {
         Some(path) => top5(subject.run(&[&input(subject, path)?])?),
         None => Vec::new(),
     };
     let (input, output) = subject.words();
-    let weights_size = subject.alone.weights().len();
+    let weights_size = subject.machine.weights().len();
     let pages = u64::try_from(weights_size)?.div_ceil(arguments.page_size);
-    let runs = arguments.iterations.get();
+    let (device, precision, no_gpu) = described(&subject.place);
     Ok(Report {
         model: subject.folder.display().to_string(),
+        device,
+        precision,
+        versions: subject.machine.versions().map(ToOwned::to_owned),
+        no_gpu,
         input_size: input * size_of::<f32>(),
         output_size: output * size_of::<f32>(),
-        workspace: subject.alone.sizes(BatchSize::ONE)?.workspace * size_of::<f32>(),
+        workspace: subject.machine.workspace_bytes(BatchSize::ONE)?,
         weights_size,
         weights_paged: pages * arguments.page_size,
         pages,
@@ -151,14 +193,36 @@ fn report(
             .iter()
             .map(|&batch| measure::latency(subject, batch, runs))
             .collect::<Result<_, _>>()?,
-        steps: match batches.first() {
-            Some(&batch) if arguments.steps => steps::steps(subject, batch, runs)?,
-            _ => Vec::new(),
-        },
-        batched_differs,
+        steps,
+        batched,
+        tolerance,
         top5,
         golden,
+        against_cpu,
     })
+}
+
+/// The device's name, its numbers, and why it is not a GPU.
+fn described(place: &Place) -> (String, &'static str, Option<String>) {
+    match place {
+        Place::Processor { why } => ("processor".to_owned(), "fp32", why.clone()),
+        Place::Gpu(gpu, precision) => (gpu.name.clone(), place::name(*precision), None),
+    }
+}
+
+/// The model on the GPU beside the same model on the processor.
+fn against_cpu(
+    subject: &mut Subject,
+    batches: &[BatchSize],
+    arguments: &Arguments,
+    tolerance: f32,
+) -> Result<Vec<Compared>, Failure> {
+    if let Place::Processor { why } = &subject.place {
+        let why = why.as_deref().unwrap_or("--device cpu");
+        return Err(Failure::usage(format!("--against-cpu: the model is not on a GPU: {why}")));
+    }
+    let mut processor = open(arguments, Wish::Cpu, None)?;
+    batched::with_processor(subject, &mut processor, batches, tolerance)
 }
 
 /// The elements of a request in a file.

@@ -16,7 +16,7 @@ use crate::process::say;
 pub(super) fn serve(subject: &mut Subject, batches: &[BatchSize]) -> Result<(), Failure> {
     for &batch in batches {
         for _ in 0..WARM_UPS {
-            subject.alone.run(batch)?;
+            subject.machine.run(batch)?;
         }
     }
     say("ready");
@@ -28,7 +28,7 @@ pub(super) fn serve(subject: &mut Subject, batches: &[BatchSize]) -> Result<(), 
         };
         let batch = batch.ok_or_else(|| Failure::usage(format!("{line} is no batch size")))?;
         let (begin, cpu) = (clock::now(), thread_cpu_nanos());
-        subject.alone.run(batch)?;
+        subject.machine.run(batch)?;
         let (wall, cpu) = (clock::now() - begin, thread_cpu_nanos() - cpu);
         say(&format!("{} {cpu}", wall.get()));
     }

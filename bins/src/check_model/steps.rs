@@ -4,6 +4,7 @@ use clockwork_runtime::clock;
 use clockwork_wire::{BatchSize, Span};
 use serde::Serialize;
 
+use super::machine::Machine;
 use super::measure::WARM_UPS;
 use super::subject::Subject;
 use crate::Failure;
@@ -25,7 +26,8 @@ pub(super) fn steps(
     batch: BatchSize,
     runs: usize,
 ) -> Result<Vec<StepTime>, Failure> {
-    let plan = subject.alone.plan(batch).ok_or(Opaque)?;
+    let Machine::Processor(alone) = &mut subject.machine else { return Err(OneGraph.into()) };
+    let plan = alone.plan(batch).ok_or(Opaque)?;
     let mut steps: Vec<StepTime> = plan
         .file()
         .steps
@@ -41,7 +43,7 @@ pub(super) fn steps(
         let mut before = clock::now();
         // A step that is repeated counts with all its repetitions.
         let mut spent = vec![Span::ZERO; steps.len()];
-        subject.alone.observe(batch, |step| {
+        alone.observe(batch, |step| {
             let now = clock::now();
             spent[step] += now - before;
             before = now;
@@ -62,6 +64,13 @@ pub(super) fn steps(
 #[derive(Debug, thiserror::Error)]
 #[error("the model is a library, whose steps cannot be seen")]
 struct Opaque;
+
+/// The model is on a GPU.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--steps: a GPU runs all steps as one graph, inside which nothing is measured; --device cpu shows the processor's steps"
+)]
+struct OneGraph;
 
 impl StepTime {
     pub(super) fn line(&self) -> String {

@@ -1,21 +1,27 @@
 //! The model under test: where it lies, what it takes and gives.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clockwork_executor::ModelSource;
-use clockwork_executor::artifact::{Artifact, MANIFEST, Scalar, Tensor};
-use clockwork_executor::cpu::Alone;
+use clockwork_executor::artifact::{
+    Artifact, ArtifactError, HostCache, MANIFEST, Manifest, Precision, Scalar, Target, Tensor,
+};
+use clockwork_executor::cuda;
 use clockwork_executor::library::{LibraryModel, OBJECT};
 use clockwork_wire::BatchSize;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::machine::Machine;
+use super::place::{Place, Wish, choose};
 use crate::Failure;
 
 /// A model that is ready to run, and what is known of its tensors.
 pub(super) struct Subject {
-    pub(super) alone: Alone,
+    pub(super) machine: Machine,
+    pub(super) place: Place,
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Port>,
     pub(super) folder: PathBuf,
@@ -33,23 +39,51 @@ pub(super) struct Port {
 }
 
 impl Subject {
-    /// The model of a prefix: `DIR/model` as the original names it, or `DIR`.
-    pub(super) fn open(prefix: &Path) -> Result<Self, Failure> {
+    /// The model of a prefix, `DIR/model` as the original names it or `DIR`, where it is wished.
+    pub(super) fn open(
+        prefix: &Path,
+        wish: Wish,
+        precision: Option<Precision>,
+    ) -> Result<Self, Failure> {
         let folder = folder(prefix);
-        let (source, inputs, outputs) = if folder.join(OBJECT).exists() {
-            let library = LibraryModel::open(&folder)?;
-            let (input, output) = (library.input_bytes(), library.output_bytes());
-            let inputs = vec![Port::opaque("input", input)];
-            let outputs = vec![Port::opaque("output", output)];
-            (ModelSource::Library(Arc::new(library)), inputs, outputs)
-        } else {
-            let artifact = Artifact::read(&folder)?;
-            let manifest = artifact.manifest();
-            let inputs = manifest.inputs.iter().map(Port::of).collect();
-            let outputs = manifest.outputs.iter().map(Port::of).collect();
-            (ModelSource::Artifact(Arc::new(artifact)), inputs, outputs)
+        if folder.join(OBJECT).exists() {
+            return match (wish, precision) {
+                (Wish::Auto | Wish::Cpu, None | Some(Precision::Fp32)) => Self::of_library(folder),
+                _ => Err(Failure::usage("a shared object runs on the processor, in fp32")),
+            };
+        }
+        let manifest = manifest(&folder)?;
+        let forms: Vec<Target> = manifest.variants.keys().copied().collect();
+        let gpus = || cuda::available().map_err(|error| error.to_string());
+        let place = choose(wish, precision, &forms, gpus)
+            .map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
+        Self::of_artifact(folder, place)
+    }
+
+    fn of_library(folder: PathBuf) -> Result<Self, Failure> {
+        let library = LibraryModel::open(&folder)?;
+        let inputs = vec![Port::opaque("input", library.input_bytes())];
+        let outputs = vec![Port::opaque("output", library.output_bytes())];
+        let machine = Machine::processor(&ModelSource::Library(Arc::new(library)))?;
+        let place = Place::Processor { why: None };
+        Ok(Self { machine, place, inputs, outputs, folder })
+    }
+
+    fn of_artifact(folder: PathBuf, place: Place) -> Result<Self, Failure> {
+        let target = match place {
+            Place::Processor { .. } => Target::Cpu,
+            Place::Gpu(_, precision) => Target::Cuda(precision),
         };
-        Ok(Self { alone: Alone::new(&source)?, inputs, outputs, folder })
+        let artifact = Artifact::read_sharing(&folder, &[target], &HostCache::default())?;
+        let inputs = artifact.manifest().inputs.iter().map(Port::of).collect();
+        let outputs = artifact.manifest().outputs.iter().map(Port::of).collect();
+        let machine = match &place {
+            Place::Processor { .. } => {
+                Machine::processor(&ModelSource::Artifact(Arc::new(artifact)))?
+            }
+            Place::Gpu(gpu, precision) => Machine::gpu(gpu, &artifact, *precision)?,
+        };
+        Ok(Self { machine, place, inputs, outputs, folder })
     }
 
     /// Words of 4 bytes of a request's input and of its output.
@@ -62,11 +96,33 @@ impl Subject {
     pub(super) fn run(&mut self, requests: &[&[f32]]) -> Result<&[f32], Failure> {
         let batch = u16::try_from(requests.len()).ok().and_then(BatchSize::new);
         let batch = batch.ok_or_else(|| Failure::usage("a batch is too large"))?;
-        self.alone.sizes(batch)?;
+        self.machine.workspace_bytes(batch)?;
         let (per_request, _) = self.words();
-        let places = self.alone.input_mut().chunks_exact_mut(per_request);
+        let places = self.machine.input_mut().chunks_exact_mut(per_request);
         places.zip(requests).for_each(|(place, request)| place.copy_from_slice(request));
-        Ok(self.alone.run(batch)?)
+        Ok(self.machine.run(batch)?.0)
+    }
+
+    /// What each of these requests gives alone, one after the other.
+    pub(super) fn singly(&mut self, requests: &[Vec<f32>]) -> Result<Vec<f32>, Failure> {
+        let mut outputs = Vec::new();
+        for request in requests {
+            outputs.extend_from_slice(self.run(&[request])?);
+        }
+        Ok(outputs)
+    }
+
+    /// Outputs of requests, tensor by tensor.
+    pub(super) fn tensors(&self, outputs: &[f32]) -> Vec<Vec<f32>> {
+        let mut tensors = vec![Vec::new(); self.outputs.len()];
+        for mut rest in outputs.chunks_exact(self.words().1) {
+            for (port, tensor) in self.outputs.iter().zip(&mut tensors) {
+                let (own, others) = rest.split_at(port.words);
+                tensor.extend_from_slice(own);
+                rest = others;
+            }
+        }
+        tensors
     }
 
     /// As many requests, always the same: floats between -1 and 1; integers 0 or 1, which index any table.
@@ -129,4 +185,10 @@ fn folder(prefix: &Path) -> PathBuf {
         Some(parent) if prefix.ends_with("model") && !is_model(prefix) => parent.to_owned(),
         _ => prefix.to_owned(),
     }
+}
+
+fn manifest(folder: &Path) -> Result<Manifest, Failure> {
+    let path = folder.join(MANIFEST);
+    let bytes = fs::read(&path).map_err(|source| ArtifactError::Io { path, source })?;
+    Ok(Manifest::parse(&bytes)?)
 }

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use clockwork_executor::compile::{compile, digits};
+use clockwork_executor::artifact::Target;
+use clockwork_executor::compile::{compile, compile_watched, digits};
+use clockwork_executor::cuda;
 use clockwork_wire::BatchSize;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -83,6 +85,9 @@ fn a_model_is_described_and_measured_in_the_originals_words() {
     let checked = model.check(&["-i", "20", "--input", "image.f32"]);
     assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
     let lines: Vec<&str> = text(&checked.stdout).lines().collect();
+    assert!(
+        lines[0].ends_with("digits on the processor (no GPU: the model is not compiled for one)")
+    );
     assert_eq!(lines[1..3], ["  input_size:  256", "  output_size: 40"]);
     let weights = lines[4].strip_prefix("  weights size paged (non-paged) [num_pages]: 16777216 (");
     assert!(weights.is_some_and(|rest| rest.ends_with(") [1]")), "{}", lines[4]);
@@ -126,6 +131,47 @@ fn outputs_are_compared_with_a_golden_file() {
 }
 
 #[test]
+fn what_was_measured_says_where_and_how_near_it_must_be() {
+    let model = Model::new();
+    let checked = model.check(&["-i", "1", "--json", "--device", "cpu"]);
+    let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!((&report["device"], &report["precision"]), (&"processor".into(), &"fp32".into()));
+    assert_eq!((&report["versions"], &report["no_gpu"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        report["tolerance"].as_f64().map(|tolerance| (tolerance * 1e6).round()),
+        Some(100.0)
+    );
+    assert_eq!(report["batched_error"], Value::Null);
+    assert!(
+        report["batches"][0]["p999_ms"].is_f64() && report["batches"][0]["with_copies"].is_null()
+    );
+}
+
+#[test]
+fn a_gpu_gives_what_the_processor_gives() {
+    if let Err(why) = cuda::available() {
+        println!("skipped: {why}");
+        return;
+    }
+    let model = Model::new();
+    let batches = [1, 2, 4].map(|batch| BatchSize::new(batch).expect("a batch size"));
+    let artifact = compile_watched(digits::ONNX, &batches, &Target::ALL, |_| ()).unwrap();
+    artifact.write(&model.path("digits")).unwrap();
+    for precision in ["fp32", "tf32", "fp16"] {
+        let device = ["--device", "0", "--precision", precision];
+        let checks = ["--against-cpu", "--golden", "golden.npz", "--json", "-i", "10"];
+        let checked = model.check(&[&device[..], &checks].concat());
+        assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+        let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+        assert_eq!(report["precision"], precision);
+        assert_eq!(report["against_cpu"].as_array().map(Vec::len), Some(3));
+        assert!(report["batches"][2]["with_copies"]["p50_ms"].is_f64());
+    }
+    let checked = model.check(&["--steps", "--device", "0"]);
+    assert!(text(&checked.stderr).contains("a GPU runs all steps as one graph"));
+}
+
+#[test]
 fn what_does_not_fit_is_refused_in_words() {
     let model = Model::new();
     let whole = fs::read(model.path("golden.npz")).unwrap();
@@ -137,6 +183,12 @@ fn what_does_not_fit_is_refused_in_words() {
         (&["--input", "empty"], 1, "empty has 0 bytes; an input of this model has 256"),
         (&["--batches", "3"], 2, "the model has no batch size 3; it has 1, 2, 4"),
         (&["-i", "0"], 2, "invalid value '0'"),
+        (&["--device", "gpu"], 2, "it is auto, cpu or the number of a GPU"),
+        (&["--precision", "fp16"], 2, "it is compiled for cpu-fp32, not for cuda-fp16; compile it"),
+        (&["--device", "0"], 2, "--devices cpu,cuda --precision fp32,tf32,fp16"),
+        (&["--device", "cpu", "--precision", "tf32"], 2, "the processor computes in fp32 only"),
+        (&["--against-cpu"], 2, "the model is not on a GPU: the model is not compiled for one"),
+        (&["--against-cpu", "--serve"], 2, "cannot be used with"),
     ] {
         let checked = model.check(arguments);
         let said = text(&checked.stderr);

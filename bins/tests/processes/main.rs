@@ -19,6 +19,7 @@ mod log_formats;
 mod logs;
 mod models;
 mod process;
+mod scripts;
 mod serving;
 mod session;
 mod settings;

@@ -18,7 +18,10 @@ use crate::artifact::{Artifact, Plan, Sizes, Target, Weights};
 /// A model with a GPU's memory for all its batch sizes.
 pub struct Alone {
     programs: Vec<(Arc<Plan>, Prepared)>,
+    versions: String,
     host: Arc<Weights>,
+    /// The weights again, where the device copies them from.
+    pinned: Pinned,
     weights: Buffer,
     io: Buffer,
     /// Bytes from the begin of the io memory to the outputs.
@@ -73,7 +76,9 @@ impl Alone {
         let programs = programs(&engine, &variant.plans, &sites, shelf)?;
         let alone = Self {
             programs,
+            versions: engine.versions().to_owned(),
             host: Arc::clone(&variant.weights),
+            pinned: pinned(&context, &variant.weights)?,
             weights,
             io,
             outputs,
@@ -88,13 +93,24 @@ impl Alone {
         Ok(alone)
     }
 
-    /// Copies the weights to the device.
+    /// Copies the weights to the device from pinned memory, and waits until they are there.
     ///
     /// # Errors
-    /// If they can no longer be read, or copied.
+    /// If the device fails.
     pub fn load(&self) -> Result<(), CudaError> {
-        let bytes = self.host.bytes().map_err(|error| CudaError::new("reading weights", &error))?;
-        self.weights.fill(&bytes)
+        // SAFETY: the buffer was taken for these bytes, and both live as long as this does.
+        unsafe { self.stream.copy_in(self.weights.address(), self.pinned.bytes())? };
+        self.stream.synchronize()
+    }
+
+    /// The GPU, and the versions of its driver and of the libraries that compute: what durations hold for.
+    pub fn versions(&self) -> &str {
+        &self.versions
+    }
+
+    /// Its weights as they are stored.
+    pub fn weights(&self) -> &Weights {
+        &self.host
     }
 
     /// The model's batch sizes, in rising order.
@@ -108,6 +124,14 @@ impl Alone {
     /// If the model has no such batch size.
     pub fn sizes(&self, batch: BatchSize) -> Result<Sizes, CudaError> {
         self.program(batch).map(|(plan, _)| plan.sizes())
+    }
+
+    /// Bytes of workspace that a batch needs.
+    ///
+    /// # Errors
+    /// If the model has no such batch size.
+    pub fn workspace_bytes(&self, batch: BatchSize) -> Result<usize, CudaError> {
+        self.program(batch).map(|(plan, _)| plan.workspace_bytes())
     }
 
     /// The inputs of the next run, for the largest batch: those of a request one after the other, and
@@ -155,6 +179,14 @@ impl fmt::Debug for Alone {
 
 fn none(batch: BatchSize) -> CudaError {
     CudaError::new("running a model", &format!("it has no batch size {batch}"))
+}
+
+/// A copy of a model's weights that the device reads by itself.
+fn pinned(context: &Arc<Context>, weights: &Weights) -> Result<Pinned, CudaError> {
+    let mut pinned = Pinned::new(context, weights.len())?;
+    let copied = weights.copy_to(0, pinned.bytes_mut());
+    copied.map_err(|error| CudaError::new("reading weights", &error))?;
+    Ok(pinned)
 }
 
 /// All plans, ready to run; what was chosen is kept.
