@@ -65,7 +65,7 @@ impl fmt::Debug for Module {
 }
 
 /// The machine code of our kernels for devices of this capability: what is kept in `folder`, if it is of
-/// these sources and this compiler; else it is compiled (150 ms) and kept.
+/// these sources and this compiler; else it is compiled (some seconds) and kept.
 ///
 /// # Errors
 /// If it is not there and cannot be compiled.
