@@ -73,6 +73,7 @@ pub mod upload;
 pub mod worker;
 pub mod zoo;
 
+mod device_thread;
 mod durations;
 mod queue;
 

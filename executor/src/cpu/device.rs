@@ -6,17 +6,16 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::thread::{self, JoinHandle};
 
 use clockwork_wire::{
     ActionId, BatchSize, ModelId, ModelProfile, Nanos, Pages, Span, part_of_load,
 };
-use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::device_core::{Command, Core, Host, Job};
 use super::memory::Part;
 use super::profile::Ahead;
 use super::program::{Model, Program};
+use crate::device_thread::{DeviceThread, RING};
 use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare};
 
 /// The processor as a device.
@@ -27,11 +26,7 @@ use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare};
 pub struct CpuDevice {
     spec: DeviceSpec,
     host: Host,
-    commands: Option<Producer<Command>>,
-    /// Commands for which the ring had no room.
-    backlog: VecDeque<Command>,
-    completions: Consumer<Completion>,
-    core: Option<JoinHandle<()>>,
+    core: DeviceThread<Command>,
     /// Every distinct model once: instances share it.
     known: Vec<(Model, ModelProfile)>,
     /// Which of `known` a model is.
@@ -49,17 +44,12 @@ impl CpuDevice {
     /// If the memory or the thread cannot be had.
     pub fn new(spec: DeviceSpec, host: Host) -> io::Result<Self> {
         let core = Core::new(&spec, host.clone())?;
-        let (commands, told) = RingBuffer::new(RING);
-        let (done, completions) = RingBuffer::new(RING);
         let name = format!("device {}", spec.class);
-        let core = thread::Builder::new().name(name).spawn(|| core.serve(told, done))?;
+        let core = DeviceThread::start(name, |told, done| core.serve(told, done))?;
         Ok(Self {
             spec,
             host,
-            commands: Some(commands),
-            backlog: VecDeque::new(),
-            completions,
-            core: Some(core),
+            core,
             known: Vec::new(),
             models: BTreeMap::new(),
             under_way: VecDeque::new(),
@@ -74,7 +64,7 @@ impl CpuDevice {
             return Ok(index);
         }
         let (reply, answer) = sync_channel(1);
-        self.send(Command::Prepare { model: model.clone(), reply });
+        self.core.send(Command::Prepare { model: model.clone(), reply });
         let profile = answer.recv().map_err(|_| "the device core has ended".to_owned())??;
         self.known.push((model, profile));
         Ok(self.known.len() - 1)
@@ -98,27 +88,6 @@ impl CpuDevice {
 
     fn program(&self, model: ModelId, batch: BatchSize) -> Option<Program> {
         self.known(model)?.0.program(batch)
-    }
-
-    fn send(&mut self, command: Command) {
-        self.backlog.push_back(command);
-        self.flush();
-    }
-
-    /// Hands over what the ring has room for.
-    fn flush(&mut self) {
-        let Some(commands) = &mut self.commands else { return };
-        let mut pushed = false;
-        while let Some(command) = self.backlog.pop_front() {
-            if let Err(PushError::Full(command)) = commands.push(command) {
-                self.backlog.push_front(command);
-                break;
-            }
-            pushed = true;
-        }
-        if let Some(core) = self.core.as_ref().filter(|_| pushed) {
-            core.thread().unpark();
-        }
     }
 
     fn free_at(&self) -> Nanos {
@@ -193,7 +162,7 @@ impl Device for CpuDevice {
             self.busy_from = now;
         }
         self.under_way.push_back((id, span));
-        self.send(command);
+        self.core.send(command);
     }
 
     fn exec_free_at(&self) -> Nanos {
@@ -205,12 +174,12 @@ impl Device for CpuDevice {
     }
 
     fn evict(&mut self, model: ModelId, keep: Pages) {
-        self.send(Command::Evict { model, keep });
+        self.core.send(Command::Evict { model, keep });
     }
 
     fn poll(&mut self, now: Nanos) -> Option<Completion> {
-        self.flush();
-        let completion = self.completions.pop().ok()?;
+        self.core.flush();
+        let completion = self.core.next()?;
         let (id, _) = self.under_way.pop_front().expect("a completion is of something under way");
         assert_eq!(id, completion.id, "completions come in the order of starts");
         // The next one began when this one ended, as far as anybody can tell.
@@ -221,17 +190,6 @@ impl Device for CpuDevice {
 
     fn next_wakeup(&self) -> Option<Nanos> {
         None
-    }
-}
-
-/// Waits until the device core has done what it was told.
-impl Drop for CpuDevice {
-    fn drop(&mut self) {
-        self.commands = None;
-        let Some(core) = self.core.take() else { return };
-        core.thread().unpark();
-        // A panic of the device core has been reported by the panic itself.
-        let _ = core.join();
     }
 }
 
@@ -252,6 +210,3 @@ fn elements(bytes: u64) -> usize {
     assert!(bytes.is_multiple_of(size_of::<f32>()), "ranges are aligned");
     bytes / size_of::<f32>()
 }
-
-/// Slots of each ring; far more than the operations that can be under way.
-const RING: usize = 64;

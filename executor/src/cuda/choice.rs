@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::convolution::ConvolutionChoice;
 use super::linear::LinearChoice;
 use crate::artifact::{Convolution, Linear, Precision};
+use crate::durations::replace;
 
 /// What was chosen, by shape and precision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,11 +37,7 @@ impl Choices {
 
     /// Keeps all of it, so that whoever reads the file finds all of it or none.
     pub(super) fn keep(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        fs::create_dir_all(folder)?;
-        let new = folder.join(format!(".algorithms.{}", std::process::id()));
-        fs::write(&new, serde_json::to_vec_pretty(self).map_err(io::Error::other)?)?;
-        fs::rename(&new, path)
+        replace(path, &serde_json::to_vec_pretty(self).map_err(io::Error::other)?)
     }
 
     pub(super) fn convolution(

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
 
 use clockwork_wire::{ActionId, ModelId, ModelProfile, Nanos, Pages, Span, part_of_load};
-use rtrb::{Consumer, Producer, PushError, RingBuffer};
+use rtrb::{Consumer, Producer};
 
 use super::core::{Core, Job};
 use super::driver::{Context, GpuInfo};
@@ -20,6 +19,7 @@ use super::pages::PagePool;
 use super::setup::{Instance, Setup, form};
 use crate::artifact::Artifact;
 use crate::cpu::Host;
+use crate::device_thread::DeviceThread;
 use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare};
 
 /// A GPU as a device.
@@ -36,8 +36,8 @@ pub struct CudaDevice {
     make: mpsc::Sender<Vec<Instance>>,
     /// Those that have arrived, by their model.
     ready: BTreeMap<String, Vec<Instance>>,
-    jobs: Lane<Job>,
-    transfers: Lane<Transfer>,
+    jobs: DeviceThread<Job>,
+    transfers: DeviceThread<Transfer>,
     models: BTreeMap<ModelId, Arc<Instance>>,
     /// Until when the device executes what was handed over.
     exec: Busy,
@@ -61,15 +61,6 @@ impl Prepare for Ahead {
         let _ = self.made.send(made);
         Ok(())
     }
-}
-
-/// A thread with a ring to it and one back.
-struct Lane<T> {
-    told: Option<Producer<T>>,
-    /// What the ring had no room for.
-    backlog: VecDeque<T>,
-    done: Consumer<Completion>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What is under way, oldest first, and how long it should take.
@@ -115,8 +106,8 @@ impl CudaDevice {
         let (make, made) = mpsc::channel();
         let name = |what: &str| format!("{what} {}", gpu.ordinal);
         Ok(Self {
-            jobs: Lane::start(name("device"), |jobs, done| core.serve(jobs, done))?,
-            transfers: Lane::start(name("load"), |told, done| loader.serve(told, done))?,
+            jobs: start(name("device"), |jobs, done| core.serve(jobs, done))?,
+            transfers: start(name("load"), |told, done| loader.serve(told, done))?,
             setup: Some(setup),
             made,
             make,
@@ -243,62 +234,17 @@ impl Device for CudaDevice {
     fn poll(&mut self, now: Nanos) -> Option<Completion> {
         self.jobs.flush();
         self.transfers.flush();
-        if let Ok(completion) = self.jobs.done.pop() {
+        if let Some(completion) = self.jobs.next() {
             self.exec.end(now, &completion);
             return Some(completion);
         }
-        let completion = self.transfers.done.pop().ok()?;
+        let completion = self.transfers.next()?;
         self.load.end(now, &completion);
         Some(completion)
     }
 
     fn next_wakeup(&self) -> Option<Nanos> {
         None
-    }
-}
-
-impl<T: Send + 'static> Lane<T> {
-    fn start(
-        name: String,
-        serve: impl FnOnce(Consumer<T>, Producer<Completion>) + Send + 'static,
-    ) -> Result<Self, CudaError> {
-        let (told, tasks) = RingBuffer::new(RING);
-        let (completions, done) = RingBuffer::new(RING);
-        let thread = thread::Builder::new().name(name).spawn(|| serve(tasks, completions));
-        let thread = thread.map_err(|error| CudaError::new("starting a thread", &error))?;
-        Ok(Self { told: Some(told), backlog: VecDeque::new(), done, thread: Some(thread) })
-    }
-
-    fn send(&mut self, task: T) {
-        self.backlog.push_back(task);
-        self.flush();
-    }
-
-    /// Hands over what the ring has room for.
-    fn flush(&mut self) {
-        let Some(told) = &mut self.told else { return };
-        let mut pushed = false;
-        while let Some(task) = self.backlog.pop_front() {
-            if let Err(PushError::Full(task)) = told.push(task) {
-                self.backlog.push_front(task);
-                break;
-            }
-            pushed = true;
-        }
-        if let Some(thread) = self.thread.as_ref().filter(|_| pushed) {
-            thread.thread().unpark();
-        }
-    }
-}
-
-/// Waits until the thread has done what it was told.
-impl<T> Drop for Lane<T> {
-    fn drop(&mut self) {
-        self.told = None;
-        let Some(thread) = self.thread.take() else { return };
-        thread.thread().unpark();
-        // A panic has been reported by the panic itself.
-        let _ = thread.join();
     }
 }
 
@@ -336,6 +282,13 @@ impl fmt::Debug for CudaDevice {
     }
 }
 
+fn start<T: Send + 'static>(
+    name: String,
+    serve: impl FnOnce(Consumer<T>, Producer<Completion>) + Send + 'static,
+) -> Result<DeviceThread<T>, CudaError> {
+    DeviceThread::start(name, serve).map_err(|error| CudaError::new("starting a thread", &error))
+}
+
 /// How long it takes until so many bytes of input are on the device.
 fn copy_of(bytes: usize) -> Span {
     let bytes = u64::try_from(bytes).expect("a length fits 64 bits");
@@ -344,9 +297,6 @@ fn copy_of(bytes: usize) -> Span {
 
 /// Memory for libraries.
 const SCRATCH: usize = 256 << 20;
-
-/// Slots of each ring; far more than the operations that can be under way.
-const RING: usize = 64;
 
 /// Into the thread and out of it again, and the launch of a copy.
 const COPY_BEGINS: Span = Span::from_micros(15);

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::driver::Context;
 use super::error::{CudaError, Tried as _};
 use super::{kernels, launch};
+use crate::durations::replace;
 
 /// Our kernels, loaded into a context.
 pub(super) struct Module {
@@ -86,17 +87,9 @@ pub(super) fn machine_code(
     let code = compile(&source, &options)?;
     if let Some(path) = kept {
         // What cannot be kept is compiled again.
-        let _ = keep(&path, &[&hash[..], &code].concat());
+        let _ = replace(&path, &[&hash[..], &code].concat());
     }
     Ok(code)
-}
-
-fn keep(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
-    let new = folder.join(format!(".kernels.{}", std::process::id()));
-    fs::write(&new, bytes)?;
-    fs::rename(&new, path)
 }
 
 fn options((major, minor): (i32, i32)) -> Vec<String> {
