@@ -148,3 +148,44 @@ fn images_are_resized() {
     let cubic = resize("cubic", "half_pixel", "", [1.0, 2.0]).refusal();
     assert!(cubic.contains("mode cubic; supported: nearest and linear"), "{cubic}");
 }
+
+/// A layer normalization as exporters before version 17 write it.
+fn written_out(last: impl Fn(Model) -> Model) -> Model {
+    let model = Model::new(&[0, 2, 4])
+        .floats("two", &[], &[2.0])
+        .floats("epsilon", &[1], &[0.5])
+        .floats("scale", &[4], &[1.0, 2.0, 3.0, 4.0])
+        .floats("shift", &[4], &[0.5, 0.0, -0.5, 1.0])
+        .node("ReduceMean", &["x"], "mean")
+        .ints("axes", &[-1])
+        .node("Sub", &["x", "mean"], "centred")
+        .node("Sub", &["x", "mean"], "again")
+        .node("Pow", &["again", "two"], "squares")
+        .node("ReduceMean", &["squares"], "variance")
+        .ints("axes", &[2])
+        .node("Add", &["variance", "epsilon"], "shifted")
+        .node("Sqrt", &["shifted"], "root");
+    last(model).node("Mul", &["normal", "scale"], "scaled").node("Add", &["shift", "scaled"], "y")
+}
+
+#[test]
+fn a_normalization_that_is_written_out_is_one_kernel() {
+    let whole = Model::new(&[0, 2, 4])
+        .floats("scale", &[4], &[1.0, 2.0, 3.0, 4.0])
+        .floats("shift", &[4], &[0.5, 0.0, -0.5, 1.0])
+        .node("LayerNormalization", &["x", "scale", "shift"], "y")
+        .float("epsilon", 0.5);
+    let input = [1.0, 2.0, 3.0, 4.0, -8.0, 0.5, 0.0, 9.0];
+    let expected = whole.answer(&input.repeat(2));
+    let quotient = written_out(|model| model.node("Div", &["centred", "root"], "normal"));
+    let product = written_out(|model| {
+        model.node("Reciprocal", &["root"], "one").node("Mul", &["one", "centred"], "normal")
+    });
+    for model in [quotient, product] {
+        assert_eq!(model.steps(), whole.steps());
+        model.gives(&input, &expected[..8]);
+    }
+    // Of something else it is none: the square is not that of the difference.
+    let other = written_out(|model| model.node("Div", &["x", "root"], "normal"));
+    assert!(other.steps() > whole.steps());
+}

@@ -1,15 +1,16 @@
-//! Functions that exporters write as several nodes.
+//! Functions and normalizations that exporters write as several nodes.
 
 use crate::artifact::Combination;
-use crate::compile::graph::{Graph, Node, Op, Unary, Value};
+use crate::compile::graph::{Graph, Node, Op, Reduce, Unary, Value};
 
 /// Finds them and puts one node in the place of the last.
 pub(super) fn replace(graph: &mut Graph) {
     for index in 0..graph.nodes.len() {
-        let found = gate(graph, index).or_else(|| gelu(graph, index));
-        if let Some((unary, input)) = found {
+        let function = || gate(graph, index).or_else(|| gelu(graph, index));
+        let function = function().map(|(unary, input)| (Op::Unary(unary), input));
+        if let Some((op, input)) = function.or_else(|| normalization(graph, index)) {
             let node = &mut graph.nodes[index];
-            node.op = Op::Unary(unary);
+            node.op = op;
             node.inputs = vec![input];
         }
     }
@@ -58,6 +59,48 @@ fn gelu(graph: &Graph, index: usize) -> Option<(Unary, Value)> {
         fits.then_some((Unary::Gelu, x))
     };
     [(a, b), (b, a)].into_iter().find_map(matches)
+}
+
+/// `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon)` over the last dimensions; or times the
+/// reciprocal of the root.
+fn normalization(graph: &Graph, index: usize) -> Option<(Op, Value)> {
+    let node = &graph.nodes[index];
+    let reciprocal = |value: Value| match unary(graph, index, value) {
+        Some((Unary::Reciprocal, root)) => Some(root),
+        _ => None,
+    };
+    let product = || {
+        let (left, right) = operands(node, Combination::Multiply)?;
+        let on_right = reciprocal(right).map(|root| (left, root));
+        on_right.or_else(|| reciprocal(left).map(|root| (right, root)))
+    };
+    let (centred, root) = operands(node, Combination::Divide).or_else(product)?;
+    let (input, axis) = centre(graph, index, centred)?;
+    let Some((Unary::Sqrt, shifted)) = unary(graph, index, root) else { return None };
+    let (variance, epsilon) = with_constant(graph, index, shifted, Combination::Add)?;
+    let (square, same) = mean(graph, index, variance)?;
+    let (left, right) =
+        operands(&graph.nodes[maker(graph, index, square)?], Combination::Multiply)?;
+    // Exporters may compute the difference twice.
+    let is_square = left == right && centre(graph, index, left) == Some((input, axis));
+    let fits = is_square && same == axis && epsilon.is_finite() && epsilon >= 0.0;
+    fits.then_some((Op::Normalize { axis, epsilon, line: None }, input))
+}
+
+/// The `x` of `x - mean(x)`, and the dimension from which on the mean is taken.
+fn centre(graph: &Graph, index: usize, value: Value) -> Option<(Value, usize)> {
+    let difference = &graph.nodes[maker(graph, index, value)?];
+    let (input, average) = operands(difference, Combination::Subtract)?;
+    mean(graph, index, average).filter(|&(averaged, _)| averaged == input)
+}
+
+/// What a value is the mean of, and from which dimension to the last. The dimensions must stay, or the
+/// difference is another one.
+fn mean(graph: &Graph, index: usize, value: Value) -> Option<(Value, usize)> {
+    let node = &graph.nodes[maker(graph, index, value)?];
+    let Op::Reduce { kind: Reduce::Mean, axis, count, keep: true } = node.op else { return None };
+    let &[input] = &node.inputs[..] else { return None };
+    (axis + count == graph.values[input].dims.len()).then_some((input, axis))
 }
 
 /// The factors of a product of products, constants multiplied up. None if there are too many.
