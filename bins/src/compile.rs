@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 use clockwork_executor::artifact::{self, Artifact, Scalar, Target, Tensor};
-use clockwork_executor::compile::{CompileError, Progress, compile_watched};
+use clockwork_executor::compile::{CompileError, Onnx, Progress, compile_watched};
 use clockwork_wire::BatchSize;
 use thiserror::Error;
 
 use crate::Failure;
 use crate::process::say;
+use crate::stages::Stages;
 
 /// The command line.
 #[derive(Debug, Parser)]
 pub struct Arguments {
-    /// The ONNX file, with its weights inside.
+    /// The ONNX file. Weights that it keeps in other files are looked for beside it.
     #[arg(value_name = "MODEL.onnx")]
     model: PathBuf,
     /// The folder of the compiled model. Its name is what clients ask for; a compiled model that is
@@ -88,19 +89,19 @@ struct Uncompiled {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let batches = batches(&arguments.batches)?;
     let path = &arguments.model;
-    let onnx = fs::read(path).map_err(|source| Unread { path: path.clone(), source })?;
-    let shown = onnx.len() >= LARGE;
-    let artifact = compile_watched(&onnx, &batches, &targets(arguments), |progress| {
-        if shown {
-            eprintln!("{}", line(&progress));
-        }
-    })
-    .map_err(|source| Uncompiled { path: path.clone(), source })?;
-    drop(onnx);
-    if shown {
-        eprintln!("writing {}", arguments.output.display());
-    }
+    let unread = |source| Unread { path: path.clone(), source };
+    let targets = targets(arguments);
+    // Reading twice, fusing and writing are stages, and so is each plan.
+    let mut stages = Stages::new(targets.len() * batches.len() + 4);
+    stages.show_from(fs::metadata(path).map_err(unread)?.len() >= LARGE);
+    stages.turn_to(&format!("reading {}", path.display()));
+    let onnx = Onnx::read(path).map_err(unread)?;
+    let compiled =
+        compile_watched(onnx, &batches, &targets, |progress| watched(&mut stages, &progress));
+    let artifact = compiled.map_err(|source| Uncompiled { path: path.clone(), source })?;
+    stages.turn_to(&format!("writing {}", arguments.output.display()));
     artifact.store(&arguments.output)?;
+    drop(stages);
     report(&artifact, &arguments.output);
     Ok(())
 }
@@ -133,10 +134,20 @@ fn batches(sizes: &[u16]) -> Result<Vec<BatchSize>, Failure> {
     sizes.iter().map(known).collect()
 }
 
+fn watched(stages: &mut Stages, progress: &Progress) {
+    match *progress {
+        Progress::Read { weights, .. } => stages.show_from(weights >= WEIGHTS),
+        Progress::Omitted { .. } => return stages.note(&line(progress)),
+        Progress::Fused { .. } | Progress::Planned { .. } => {}
+    }
+    stages.turn_to(&line(progress));
+}
+
 fn line(progress: &Progress) -> String {
     match progress {
         Progress::Read { nodes, weights } => format!("read {nodes} operations, {weights} weights"),
         Progress::Fused { nodes } => format!("{nodes} operations after fusion"),
+        Progress::Omitted { target, reason } => format!("not for {target}: {reason}"),
         Progress::Planned { target, batch, steps, workspace } => {
             format!("{target}, batch {batch}: {steps} steps, {workspace} bytes of workspace")
         }
@@ -170,5 +181,6 @@ fn report(artifact: &Artifact, folder: &Path) {
     say(&folder.join("model").display().to_string());
 }
 
-/// Files of this many bytes take long enough to say what is under way.
-const LARGE: usize = 8 << 20;
+/// Files of this many bytes, and models of this many weights, take long enough to say what is under way.
+const LARGE: u64 = 8 << 20;
+const WEIGHTS: usize = 2 << 20;

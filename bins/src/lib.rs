@@ -17,6 +17,7 @@ pub mod process;
 pub mod profile;
 pub mod sim;
 pub mod simpleclient;
+mod stages;
 pub mod up;
 pub mod worker;
 pub mod zoo;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use clockwork_executor::artifact::Target;
-use clockwork_executor::compile::{compile, compile_watched, digits};
+use clockwork_executor::compile::{Onnx, compile, compile_watched, digits};
 use clockwork_executor::cuda;
 use clockwork_wire::BatchSize;
 use serde_json::Value;
@@ -155,7 +155,8 @@ fn a_gpu_gives_what_the_processor_gives() {
     }
     let model = Model::new();
     let batches = [1, 2, 4].map(|batch| BatchSize::new(batch).expect("a batch size"));
-    let artifact = compile_watched(digits::ONNX, &batches, &Target::ALL, |_| ()).unwrap();
+    let onnx = Onnx { bytes: digits::ONNX.into(), folder: None };
+    let artifact = compile_watched(onnx, &batches, &Target::ALL, |_| ()).unwrap();
     artifact.write(&model.path("digits")).unwrap();
     for precision in ["fp32", "tf32", "fp16"] {
         let device = ["--device", "0", "--precision", precision];

@@ -37,9 +37,9 @@ pub use error::ArtifactError;
 pub use host::HostCache;
 pub use kernel::{
     Activation, Affine, Area, BLOCK, Border, Broadcast, Combination, Convolution, DIMENSIONS,
-    Depthwise, Elementwise, Function, Gather, Grid, Kernel, Lengths, Linear, Map, Matmul,
-    Normalize, PANEL, Pair, Pool, READS, Ranges, Reduce, Reduction, Resize, Rows, Sample, Select,
-    Shares, Sliding, Strided, Summary, Transfer, Walk, Winograd, panels,
+    Depthwise, Elementwise, Function, Gather, Grid, Integers, Kernel, Lengths, Linear, Lookup, Map,
+    Matmul, Normalize, PANEL, Pair, Pool, READS, Ranges, Reduce, Reduction, Resize, Rows, Sample,
+    Select, Shares, Sliding, Strided, Summary, Transfer, Walk, Winograd, panels,
 };
 pub use manifest::{FORMAT, MANIFEST, Manifest, Scalar, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Segment, Sizes, Space, Step, TENSOR_ALIGNMENT};
@@ -155,17 +155,25 @@ impl Artifact {
     /// # Panics
     /// Never: manifest and plans are plain data.
     pub fn to_files(&self) -> io::Result<Files> {
+        let mut files = self.texts();
+        for (target, variant) in &self.variants {
+            files.insert(target.weights_path(), variant.weights.bytes()?.into_owned());
+        }
+        Ok(files)
+    }
+
+    /// Its manifest and plans.
+    fn texts(&self) -> Files {
         let mut files = Files::new();
         let manifest = serde_json::to_vec_pretty(&self.manifest).expect("a manifest is plain data");
         files.insert(MANIFEST.to_owned(), manifest);
         for (target, variant) in &self.variants {
-            files.insert(target.weights_path(), variant.weights.bytes()?.into_owned());
             for plan in &variant.plans {
                 let bytes = serde_json::to_vec_pretty(plan.file()).expect("a plan is plain data");
                 files.insert(target.plan_path(plan.batch().get()), bytes);
             }
         }
-        Ok(files)
+        files
     }
 
     /// Writes its files into a folder, which is made if it does not exist.
@@ -174,12 +182,18 @@ impl Artifact {
     /// Names the file that could not be written.
     pub fn write(&self, folder: &Path) -> Result<(), ArtifactError> {
         let failed = |source| ArtifactError::Io { path: folder.to_owned(), source };
-        for (file, bytes) in self.to_files().map_err(failed)? {
+        let write = |file: &str, bytes: &[u8]| {
             let path = folder.join(file);
             path.parent()
                 .map_or(Ok(()), fs::create_dir_all)
                 .and_then(|()| fs::write(&path, bytes))
-                .map_err(|source| ArtifactError::Io { path, source })?;
+                .map_err(|source| ArtifactError::Io { path, source })
+        };
+        for (file, bytes) in self.texts() {
+            write(&file, &bytes)?;
+        }
+        for (target, variant) in &self.variants {
+            write(&target.weights_path(), &variant.weights.bytes().map_err(failed)?)?;
         }
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use super::graph::{Info, Move, Node, Op, Value};
+use super::graph::{Info, Move, Node, Op, Reduce, Unary, Value};
 use super::tensor::Tensor;
 use super::view::Refusal;
 use super::{evaluate, shape};
+use crate::artifact::Combination;
 
 /// A graph under construction.
 #[derive(Debug, Default)]
@@ -19,13 +20,25 @@ pub(super) struct Builder {
 
 impl Builder {
     /// A value that the graph is fed with.
-    pub(super) fn feed(&mut self, dims: Vec<usize>) -> Value {
-        self.define(Info { dims, batched: true, constant: None })
+    pub(super) fn feed(&mut self, dims: Vec<usize>, whole: bool) -> Value {
+        self.define(Info { dims, batched: true, constant: None, whole })
     }
 
     pub(super) fn constant(&mut self, tensor: Tensor) -> Value {
-        let (dims, constant) = (tensor.dims.clone(), Some(Rc::new(tensor)));
-        self.define(Info { dims, batched: false, constant })
+        let (dims, whole) = (tensor.dims.clone(), tensor.integers().is_some());
+        self.define(Info { dims, batched: false, constant: Some(Rc::new(tensor)), whole })
+    }
+
+    /// Whether the model has integers or truth values here.
+    pub(super) fn is_whole(&self, value: Value) -> bool {
+        self.values[value].whole
+    }
+
+    /// The same elements as floats, when they are computed integers: nothing moves.
+    pub(super) fn as_floats(&mut self, value: Value) -> Result<Value, Refusal> {
+        let floats = self.emit(Op::Reshape { dims: self.dims(value).to_vec() }, &[value])?;
+        self.values[floats].whole = false;
+        Ok(floats)
     }
 
     /// A constant of one element.
@@ -87,9 +100,10 @@ impl Builder {
         if shape::product(&dims) == Some(0) {
             return Err(format!("its output of shape {dims:?} is empty"));
         }
-        check_kinds(&infos)?;
+        check_kinds(&op, &infos)?;
         let batched = infos.iter().any(|info| info.batched);
-        let output = self.define(Info { dims, batched, constant: None });
+        let whole = is_whole(&op, &infos);
+        let output = self.define(Info { dims, batched, constant: None, whole });
         let (name, operator) = (self.name.clone(), self.operator.clone());
         self.nodes.push(Node { name, operator, op, inputs: inputs.to_vec(), output });
         Ok(output)
@@ -109,22 +123,75 @@ impl Builder {
         self.emit(Op::Move(movement), &[value])
     }
 
+    /// Lets the elements of constants go, except of those that a node reads.
+    pub(super) fn forget(&mut self, values: &[Value]) {
+        let read = |value: Value| self.nodes.iter().any(|node| node.inputs.contains(&value));
+        let gone: Vec<Value> = values.iter().copied().filter(|&value| !read(value)).collect();
+        for value in gone {
+            self.values[value].constant = None;
+        }
+    }
+
     fn define(&mut self, info: Info) -> Value {
         self.values.push(info);
         self.values.len() - 1
     }
 }
 
-/// What is computed while a model runs is computed in f32.
-fn check_kinds(infos: &[&Info]) -> Result<(), Refusal> {
-    let whole = infos.iter().filter_map(|info| info.constant.as_ref());
-    match whole.filter(|tensor| tensor.floats().is_none()).map(|tensor| &tensor.dims).next() {
-        Some(dims) => Err(format!(
-            "integers of shape {dims:?} meet what is computed; supported: float32 alone"
-        )),
-        None => Ok(()),
+/// What is computed while a model runs is computed in f32: integers meet integers that f32 holds.
+fn check_kinds(op: &Op, infos: &[&Info]) -> Result<(), Refusal> {
+    let floats = infos.iter().any(|other| other.constant.is_none() && !other.whole);
+    for info in infos {
+        let Some(numbers) = info.constant.as_ref().and_then(|tensor| tensor.integers()) else {
+            continue;
+        };
+        if floats {
+            let dims = &info.dims;
+            return Err(format!(
+                "integers of shape {dims:?} meet what is computed in floats; supported: with a Cast"
+            ));
+        }
+        if let Some(huge) = numbers.iter().find(|number| number.unsigned_abs() > EXACT) {
+            return Err(format!("{huge} meets computed integers; supported: up to {EXACT}"));
+        }
+    }
+    let quotient = matches!(op, Op::Binary { kind: Combination::Divide, .. });
+    if quotient && infos.iter().all(|info| info.whole) {
+        return Err("a quotient of computed integers; supported: of floats".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether an operation on these makes integers or truth values.
+fn is_whole(op: &Op, infos: &[&Info]) -> bool {
+    let all = |from: usize| infos[from..].iter().all(|info| info.whole);
+    match op {
+        Op::Binary { kind, .. } if kind.is_comparison() => true,
+        Op::Unary(Unary::Not | Unary::NotZero) => true,
+        Op::Unary(Unary::Abs | Unary::Negative | Unary::Sign | Unary::Clip { .. })
+        | Op::Binary { .. }
+        | Op::Reshape { .. }
+        | Op::Move(_)
+        | Op::Gather { .. }
+        | Op::Concat { .. }
+        | Op::Pad(_)
+        | Op::Reduce { kind: Reduce::Max | Reduce::Min | Reduce::Sum, .. } => all(0),
+        Op::Select => all(1),
+        Op::Lookup => infos[0].whole,
+        Op::Convolution(_)
+        | Op::Linear(_)
+        | Op::MatMul
+        | Op::Pool { .. }
+        | Op::Unary(_)
+        | Op::Affine(_)
+        | Op::Reduce { .. }
+        | Op::Softmax { .. }
+        | Op::Normalize { .. }
+        | Op::Resize(_) => false,
     }
 }
 
+/// Up to here f32 holds every integer.
+const EXACT: u64 = 1 << 24;
 /// No value has more elements (4 GiB of f32).
 const ELEMENTS_MAX: usize = 1 << 30;

@@ -1,9 +1,10 @@
 //! The model that is built in: a classifier of handwritten digits (`zoo/digits`), with its test
 //! images.
 
+use bytes::Bytes;
 use clockwork_wire::BatchSize;
 
-use super::compile_watched;
+use super::{Onnx, compile_watched};
 use crate::artifact::{Artifact, Precision, Target};
 
 /// The name under which clients ask for it.
@@ -40,7 +41,8 @@ pub struct Example {
 pub fn artifact() -> Artifact {
     let batches = [1, 2, 4, 8, 16].map(|size| BatchSize::new(size).expect("a small batch"));
     let targets = [Target::Cpu, Target::Cuda(Precision::Fp32)];
-    compile_watched(ONNX, &batches, &targets, |_| ()).expect("the built-in model compiles")
+    let onnx = Onnx { bytes: Bytes::from_static(ONNX), folder: None };
+    compile_watched(onnx, &batches, &targets, |_| ()).expect("the built-in model compiles")
 }
 
 /// The test images, in a fixed order.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::tensor::Tensor;
-use crate::artifact::{Activation, Combination, Reduction};
+use crate::artifact::{Activation, Combination, Reduction, Scalar};
 
 /// A model as operations on values, in the model's own order of dimensions (images are batch,
 /// channels, height, width).
@@ -51,6 +51,9 @@ pub(super) struct Info {
     pub(super) batched: bool,
     /// Its elements, if they are known.
     pub(super) constant: Option<Rc<Tensor>>,
+    /// Whether the model has integers or truth values here. They are computed with as floats, which is
+    /// exact up to 2^24.
+    pub(super) whole: bool,
 }
 
 impl Info {
@@ -71,6 +74,8 @@ impl Info {
 pub(super) struct Port {
     pub(super) name: String,
     pub(super) value: Value,
+    /// What its elements are outside.
+    pub(super) scalar: Scalar,
 }
 
 /// One operation.
@@ -136,6 +141,8 @@ pub(super) enum Op {
         axis: usize,
         indices: Rc<[usize]>,
     },
+    /// Rows of a constant table (the first input) by computed indices (the second).
+    Lookup,
     Concat {
         axis: usize,
     },

@@ -5,25 +5,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 
-use super::CompileError;
 use super::builder::Builder;
+use super::external::Beside;
 use super::graph::{Graph, Port, Value};
 use super::onnx::{DimensionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use super::operator::interpret;
 use super::shape::product;
-use super::tensor::{Class, Tensor, class};
+use super::tensor::{Class, INT32, INT64, Tensor, class};
 use super::view::NodeView;
+use super::{CompileError, Onnx};
+use crate::artifact::Scalar;
 
-/// The graph of an ONNX model.
-pub(super) fn import(onnx: &[u8]) -> Result<Graph, CompileError> {
-    let model = ModelProto::decode(onnx).map_err(|error| CompileError::Parse(error.to_string()))?;
+/// The graph of an ONNX model, whose file is gone when it is there.
+pub(super) fn import(onnx: Onnx) -> Result<Graph, CompileError> {
+    let Onnx { bytes, folder } = onnx;
+    if bytes.is_empty() {
+        return Err(CompileError::Parse("it is empty".to_owned()));
+    }
+    let model =
+        ModelProto::decode(bytes).map_err(|error| CompileError::Parse(error.to_string()))?;
     let standard = |domain: &str| matches!(domain, "" | "ai.onnx");
     let opset =
         model.opset_import.iter().find(|set| standard(&set.domain)).ok_or_else(|| {
             CompileError::Parse("it names no version of the operators".to_owned())
         })?;
     let graph = model.graph.ok_or_else(|| CompileError::Parse("it has no graph".to_owned()))?;
-    Importer::new(&graph, opset.version).import()
+    Importer::new(&graph, opset.version, Beside(folder.as_deref())).import()
 }
 
 struct Importer<'a> {
@@ -31,14 +38,19 @@ struct Importer<'a> {
     opset: i64,
     builder: Builder,
     initializers: BTreeMap<&'a str, &'a TensorProto>,
+    beside: Beside<'a>,
     values: BTreeMap<&'a str, Value>,
+    /// How often each name will still be read.
+    unread: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Importer<'a> {
-    fn new(proto: &'a GraphProto, opset: i64) -> Self {
+    fn new(proto: &'a GraphProto, opset: i64, beside: Beside<'a>) -> Self {
         let initializers =
             proto.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        Self { proto, opset, builder: Builder::default(), initializers, values: BTreeMap::new() }
+        let (builder, values) = (Builder::default(), BTreeMap::new());
+        let unread = uses(proto);
+        Self { proto, opset, builder, initializers, beside, values, unread }
     }
 
     fn import(mut self) -> Result<Graph, CompileError> {
@@ -54,7 +66,9 @@ impl<'a> Importer<'a> {
             }
         }
         for node in live(self.proto) {
+            let known = self.builder.values.len();
             self.add(node)?;
+            self.release(node, known);
         }
         let outputs = self.proto.output.iter().map(|info| self.output(info));
         let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
@@ -72,10 +86,10 @@ impl<'a> Importer<'a> {
         let refuse = |reason: String| self.refuse(format!("input {}: {reason}", info.name));
         let tensor = info.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
         let tensor = tensor.ok_or_else(|| refuse("it is no tensor".to_owned()))?;
-        if class(i64::from(tensor.elem_type)) != Some(Class::Float) {
-            let reason = format!("element type {}; supported: float32", tensor.elem_type);
-            return Err(refuse(reason));
-        }
+        let scalar = scalar(tensor.elem_type).ok_or_else(|| {
+            let (found, all) = (tensor.elem_type, "float32 (1), int32 (6) and int64 (7)");
+            refuse(format!("element type {found}; supported: {all}"))
+        })?;
         let shape = tensor.shape.as_ref().ok_or_else(|| refuse("it has no shape".to_owned()))?;
         let size = |(axis, dim): (usize, &DimensionProto)| {
             let fixed = dim.dim_value.and_then(|dim| usize::try_from(dim).ok());
@@ -97,20 +111,20 @@ impl<'a> Importer<'a> {
         if product(&dims).is_none_or(|elements| elements > ELEMENTS_MAX) {
             return Err(refuse(format!("shape {dims:?} exceeds 4 GiB")));
         }
-        let value = self.builder.feed(dims);
+        let value = self.builder.feed(dims, scalar != Scalar::Float32);
         self.values.insert(&info.name, value);
-        Ok(Port { name: info.name.clone(), value })
+        Ok(Port { name: info.name.clone(), value, scalar })
     }
 
     fn output(&mut self, info: &'a ValueInfoProto) -> Result<Port, CompileError> {
         let found = self.find(&info.name)?;
         let value =
             found.ok_or_else(|| self.refuse(format!("output {} is not computed", info.name)))?;
-        if self.builder.known(value).is_some_and(|tensor| tensor.floats().is_none()) {
+        if self.builder.is_whole(value) {
             let reason = format!("output {} is of integers; supported: float32", info.name);
             return Err(self.refuse(reason));
         }
-        Ok(Port { name: info.name.clone(), value })
+        Ok(Port { name: info.name.clone(), value, scalar: Scalar::Float32 })
     }
 
     /// The value of a name. A constant is read when it is first asked for.
@@ -119,8 +133,11 @@ impl<'a> Importer<'a> {
             return Ok(Some(value));
         }
         let Some(proto) = self.initializers.get(name) else { return Ok(None) };
-        let tensor = Tensor::read(proto)
-            .map_err(|reason| self.refuse(format!("constant {name}: {reason}")))?;
+        let read = || match self.beside.fetch(proto)? {
+            Some(fetched) => Tensor::read(&fetched),
+            None => Tensor::read(proto),
+        };
+        let tensor = read().map_err(|reason| self.refuse(format!("constant {name}: {reason}")))?;
         let value = self.builder.constant(tensor);
         self.values.insert(name, value);
         Ok(Some(value))
@@ -159,6 +176,23 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
+    /// Lets the constants go that only this node needed, its own among them (all from `known` on): weights are part
+    /// of an operation by now, and a large model has no room for them twice.
+    fn release(&mut self, node: &'a NodeProto, known: usize) {
+        let mut gone: Vec<Value> = (known..self.builder.values.len()).collect();
+        for name in &node.input {
+            if let Some(unread) = self.unread.get_mut(name.as_str()) {
+                *unread -= 1;
+                gone.extend(self.values.get(name.as_str()).filter(|_| *unread == 0));
+            }
+        }
+        let awaited = |name: &&str| self.unread.get(name).is_some_and(|&unread| unread > 0);
+        let kept = self.values.iter().filter(|(name, _)| awaited(name)).map(|(_, &value)| value);
+        let kept: BTreeSet<Value> = kept.collect();
+        gone.retain(|value| !kept.contains(value));
+        self.builder.forget(&gone);
+    }
+
     fn refuse(&self, reason: String) -> CompileError {
         CompileError::Model { model: self.proto.name.clone(), reason }
     }
@@ -175,6 +209,27 @@ impl<'a> Importer<'a> {
             reason,
         }
     }
+}
+
+/// What the elements of an input are; none if it is not supported. Floats of other widths are fed as
+/// float32.
+fn scalar(data_type: i32) -> Option<Scalar> {
+    match (data_type, class(i64::from(data_type))) {
+        (INT32, _) => Some(Scalar::Int32),
+        (INT64, _) => Some(Scalar::Int64),
+        (_, Some(Class::Float)) => Some(Scalar::Float32),
+        (_, Some(Class::Integer | Class::Boolean) | None) => None,
+    }
+}
+
+/// How often each name is read by the nodes that count, and by whoever asks for an output.
+fn uses(graph: &GraphProto) -> BTreeMap<&str, usize> {
+    let mut uses = BTreeMap::new();
+    let read = live(graph).into_iter().flat_map(|node| &node.input);
+    for name in read.chain(graph.output.iter().map(|info| &info.name)) {
+        *uses.entry(name.as_str()).or_default() += 1;
+    }
+    uses
 }
 
 /// The nodes from which an output follows, in order.

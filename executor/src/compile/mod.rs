@@ -41,6 +41,7 @@
 mod builder;
 mod error;
 mod evaluate;
+mod external;
 mod fuse;
 mod graph;
 mod import;
@@ -59,7 +60,10 @@ mod conformance;
 pub mod digits;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use bytes::Bytes;
 use clockwork_wire::{BatchSize, PAGE_BYTES};
 
 pub use error::CompileError;
@@ -75,7 +79,27 @@ use weights::Packed;
 /// # Errors
 /// Names the node and what of it is not supported.
 pub fn compile(onnx: &[u8], batches: &[BatchSize]) -> Result<Artifact, CompileError> {
+    let onnx = Onnx { bytes: Bytes::copy_from_slice(onnx), folder: None };
     compile_watched(onnx, batches, &[Target::Cpu], |_| ())
+}
+
+/// An ONNX file.
+#[derive(Clone, Debug, Default)]
+pub struct Onnx {
+    /// What is in it.
+    pub bytes: Bytes,
+    /// Where the files are that it keeps large tensors in; without it, they must be inside.
+    pub folder: Option<PathBuf>,
+}
+
+impl Onnx {
+    /// Reads a file, whose folder is also that of its tensors.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        Ok(Self { bytes: fs::read(path)?.into(), folder: path.parent().map(Path::to_owned) })
+    }
 }
 
 /// How far a compilation has come.
@@ -92,6 +116,13 @@ pub enum Progress {
     Fused {
         /// Operations that are left.
         nodes: usize,
+    },
+    /// A target cannot have the model, which is compiled for the others.
+    Omitted {
+        /// For what.
+        target: Target,
+        /// Why not.
+        reason: &'static str,
     },
     /// A batch size has its plan.
     Planned {
@@ -114,7 +145,7 @@ pub enum Progress {
 /// # Panics
 /// Never: lengths fit 64 bits.
 pub fn compile_watched(
-    onnx: &[u8],
+    onnx: Onnx,
     batches: &[BatchSize],
     targets: &[Target],
     mut watch: impl FnMut(Progress),
@@ -129,7 +160,12 @@ pub fn compile_watched(
     watch(Progress::Fused { nodes: graph.nodes.len() });
     let mut files = Files::new();
     let mut manifest = manifest(&graph, sizes)?;
+    let integers = graph.inputs.iter().any(|port| port.scalar != Scalar::Float32);
     for &target in targets {
+        if integers && target != Target::Cpu && targets.contains(&Target::Cpu) {
+            watch(Progress::Omitted { target, reason: "it takes no inputs of integers" });
+            continue;
+        }
         let mut packed = Packed::new(target.element());
         for &batch in &manifest.batches {
             let plan = lower::lower(&graph, &mut packed, target, batch)?;
@@ -152,16 +188,16 @@ pub fn compile_watched(
 
 /// What can be said before there are weights.
 fn manifest(graph: &Graph, batches: Vec<u16>) -> Result<Manifest, CompileError> {
-    let tensor = |name: &str, shape: &[usize]| {
-        Tensor::new(name, shape, Scalar::Float32).filter(|tensor| tensor.bytes > 0).ok_or_else(
-            || {
-                let reason = format!("{name} of shape {shape:?}; supported: 4 B to 4 GiB");
-                CompileError::Model { model: graph.name.clone(), reason }
-            },
-        )
+    let tensor = |Port { name, value, scalar }: &Port| {
+        let shape = &graph.values[*value].dims;
+        let tensor = Tensor::new(name, shape, *scalar).filter(|tensor| tensor.bytes > 0);
+        tensor.ok_or_else(|| {
+            let reason = format!("{name} of shape {shape:?}; supported: 4 B to 4 GiB");
+            CompileError::Model { model: graph.name.clone(), reason }
+        })
     };
     let tensors = |ports: &[Port]| -> Result<Vec<Tensor>, CompileError> {
-        ports.iter().map(|port| tensor(&port.name, &graph.values[port.value].dims)).collect()
+        ports.iter().map(tensor).collect()
     };
     Ok(Manifest {
         format: FORMAT,

@@ -5,6 +5,7 @@
 //! ONNX's messages generate them with `protoc` at build time or carry a second parser, and the
 //! dozen fields below are all that a compiler needs.
 
+use bytes::Bytes;
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
@@ -94,8 +95,9 @@ pub(super) struct TensorProto {
     pub(super) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub(super) name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    pub(super) raw_data: Vec<u8>,
+    /// A view of the file: weights are not copied to be parsed.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub(super) raw_data: Bytes,
     #[prost(double, repeated, tag = "10")]
     pub(super) double_data: Vec<f64>,
     #[prost(uint64, repeated, tag = "11")]

@@ -47,6 +47,10 @@ pub(super) fn infer(op: &Op, inputs: &[&Info]) -> Result<Vec<usize>, Refusal> {
             dims[*axis] = indices.len();
             Ok(dims)
         }
+        Op::Lookup => match dims(0)? {
+            [rows, row @ ..] if *rows > 0 => Ok([dims(1)?, row].concat()),
+            table => Err(format!("a table of shape {table:?} has no rows")),
+        },
         Op::Concat { axis } => concat(*axis, inputs),
         Op::Pad(pad) => padded(pad, dims(0)?),
         Op::Resize(resize) => {

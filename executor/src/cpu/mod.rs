@@ -28,6 +28,7 @@ mod product;
 mod range;
 mod resize;
 mod strided;
+mod table;
 mod walk;
 mod window;
 mod winograd;

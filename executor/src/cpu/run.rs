@@ -9,7 +9,7 @@ use super::linear::multiply;
 use super::movement::{to_pixels, to_planes};
 use super::pointwise::{add, map, softmax};
 use super::pool::pool;
-use super::{batched, broadcast, function, range, resize, strided, winograd};
+use super::{batched, broadcast, function, range, resize, strided, table, winograd};
 use crate::artifact::{CheckedStep, Extent, Kernel, Plan, READS, Space};
 
 /// The memory of one inference.
@@ -81,6 +81,8 @@ fn execute(kernels: Kernels, kernel: &Kernel, operands: Operands<'_>) {
         Kernel::Strided(shape) => strided::copy(shape, operands),
         Kernel::Border(shape) => strided::border(shape, operands),
         Kernel::Gather(shape) => strided::gather(shape, operands),
+        Kernel::Lookup(shape) => table::lookup(shape, operands),
+        Kernel::Integers(shape) => table::integers(shape, operands),
         Kernel::Reduce(shape) => range::reduce(kernels, shape, operands),
         Kernel::Shares(shape) => range::shares(kernels, shape, operands),
         Kernel::Normalize(shape) => range::normalize(kernels, shape, operands),

@@ -94,6 +94,29 @@ pub enum Combination {
     Subtract,
 }
 
+impl Combination {
+    /// Whether the result is a truth value.
+    pub const fn is_comparison(self) -> bool {
+        match self {
+            Self::And
+            | Self::Equal
+            | Self::Greater
+            | Self::GreaterOrEqual
+            | Self::Less
+            | Self::LessOrEqual
+            | Self::Or => true,
+            Self::Add
+            | Self::Divide
+            | Self::Max
+            | Self::Min
+            | Self::Multiply
+            | Self::Power
+            | Self::Slope
+            | Self::Subtract => false,
+        }
+    }
+}
+
 /// A function of the elements of a tensor: rows of `width` elements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -17,6 +17,7 @@ mod pool;
 mod range;
 mod resize;
 mod strided;
+mod table;
 mod window;
 mod winograd;
 
@@ -36,6 +37,7 @@ pub use pool::{Pool, Reduction};
 pub use range::{Affine, Gather, Normalize, Ranges, Reduce, Shares, Summary};
 pub use resize::{Resize, Sample};
 pub use strided::{Border, Broadcast, DIMENSIONS, Grid, Select, Strided};
+pub use table::{Integers, Lookup};
 pub use window::Sliding;
 pub use winograd::Winograd;
 
@@ -71,6 +73,10 @@ pub enum Kernel {
     Border(Border),
     /// Reads the input.
     Gather(Gather),
+    /// Reads a table and indices.
+    Lookup(Lookup),
+    /// Reads integers of io memory.
+    Integers(Integers),
     /// Reads the input.
     Reduce(Reduce),
     /// Reads the input.
@@ -108,6 +114,8 @@ impl Kernel {
             Self::Strided(shape) => shape.lengths(),
             Self::Border(shape) => shape.lengths(),
             Self::Gather(shape) => shape.lengths(),
+            Self::Lookup(shape) => shape.lengths().filter(|_| target == Target::Cpu),
+            Self::Integers(shape) => shape.lengths().filter(|_| target == Target::Cpu),
             Self::Reduce(shape) => shape.lengths(),
             Self::Shares(shape) => shape.lengths(),
             Self::Normalize(shape) => shape.lengths(),
@@ -148,6 +156,7 @@ impl Kernel {
             self,
             Self::Map(Map { activation: Activation::None, .. })
                 | Self::Strided(_)
+                | Self::Integers(_)
                 | Self::ToPixels(_)
                 | Self::ToPlanes(_)
         )

@@ -25,7 +25,7 @@ fn odd_channels() -> Model {
 fn compiled(model: &Model, precision: Precision) -> Artifact {
     let two = BatchSize::new(2).expect("a batch size");
     let targets = [Target::Cuda(precision)];
-    compile_watched(&model.bytes(), &[BatchSize::ONE, two], &targets, |_: Progress| ()).expect("it")
+    compile_watched(model.onnx(), &[BatchSize::ONE, two], &targets, |_: Progress| ()).expect("it")
 }
 
 fn convolutions(artifact: &Artifact, precision: Precision) -> Vec<Convolution> {
@@ -69,7 +69,7 @@ fn a_weight_that_f16_cannot_hold_is_refused_by_name() {
     let model = model.node("Conv", &["x", "w"], "y");
     let compile = |precision| {
         let targets = [Target::Cuda(precision)];
-        compile_watched(&model.bytes(), &[BatchSize::ONE], &targets, |_: Progress| ())
+        compile_watched(model.onnx(), &[BatchSize::ONE], &targets, |_: Progress| ())
     };
     assert!(compile(Precision::Tf32).is_ok());
     let error = compile(Precision::Fp16).expect_err("it does not fit").to_string();

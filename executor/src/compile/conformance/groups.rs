@@ -19,7 +19,7 @@ struct Subject {
 
 impl Subject {
     fn new(model: &Model) -> Self {
-        let mut graph = import::import(&model.bytes()).expect("a model");
+        let mut graph = import::import(model.onnx()).expect("a model");
         fuse::fuse(&mut graph);
         Self { graph, weights: Packed::new(Target::Cpu.element()) }
     }

@@ -9,5 +9,6 @@ mod image;
 mod model;
 mod movement;
 mod range;
+mod tokens;
 mod version;
 mod whole;

@@ -9,7 +9,7 @@ use crate::compile::onnx::{
     TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use crate::compile::tensor::{FLOAT, INT64};
-use crate::compile::{CompileError, compile};
+use crate::compile::{CompileError, Onnx, compile};
 use crate::cpu::{Kernels, Memory, run};
 
 /// A model under construction: a chain of nodes from `x` to `y`.
@@ -22,6 +22,8 @@ pub(super) struct Model {
     opset: Option<i64>,
     /// Outputs before `y`.
     outputs: Vec<String>,
+    /// The element type of `x`; float if it is not set.
+    kind: Option<i32>,
 }
 
 impl Model {
@@ -41,6 +43,12 @@ impl Model {
 
     pub(super) fn opset(mut self, version: i64) -> Self {
         self.opset = Some(version);
+        self
+    }
+
+    /// Another element type of `x`.
+    pub(super) fn of(mut self, kind: i32) -> Self {
+        self.kind = Some(kind);
         self
     }
 
@@ -127,7 +135,7 @@ impl Model {
             ..DimensionProto::default()
         };
         let shape = TensorShapeProto { dim: self.shape.iter().map(dim).collect() };
-        let tensor = TensorTypeProto { elem_type: FLOAT, shape: Some(shape) };
+        let tensor = TensorTypeProto { elem_type: self.kind.unwrap_or(FLOAT), shape: Some(shape) };
         let kind = TypeProto { tensor_type: Some(tensor) };
         let outputs = self.outputs.iter().cloned().chain(["y".to_owned()]);
         let graph = GraphProto {
@@ -143,6 +151,10 @@ impl Model {
             ..OperatorSetIdProto::default()
         };
         ModelProto { graph: Some(graph), opset_import: vec![opset] }.encode_to_vec()
+    }
+
+    pub(super) fn onnx(&self) -> Onnx {
+        Onnx { bytes: self.bytes().into(), folder: None }
     }
 
     /// The output for a batch of two.

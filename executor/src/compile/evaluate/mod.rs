@@ -26,7 +26,7 @@ pub(super) fn evaluate(
         }
         Op::Select => return select(inputs, dims).map(Some),
         Op::Reshape { dims } => first.reshaped(dims.clone()),
-        Op::Move(movement) => walk(movement, first, dims),
+        Op::Move(movement) => walk(movement, first, &dims),
         Op::Gather { axis, indices } => gather(*axis, indices, first, dims),
         Op::Concat { axis } => return concat(*axis, inputs, dims).map(Some),
         Op::Pad(pad) => return Ok(border(pad, first, dims)),
@@ -40,6 +40,7 @@ pub(super) fn evaluate(
         | Op::Affine(_)
         | Op::Softmax { .. }
         | Op::Normalize { .. }
+        | Op::Lookup
         | Op::Resize(_) => return Ok(None),
     }))
 }
@@ -108,10 +109,10 @@ fn truths(tensor: &Tensor) -> Vec<bool> {
     }
 }
 
-fn walk(movement: &Move, tensor: &Tensor, dims: Vec<usize>) -> Tensor {
+fn walk(movement: &Move, tensor: &Tensor, dims: &[usize]) -> Tensor {
     let (begin, steps) = movement.strides(&tensor.dims);
-    let all = strides(&dims);
-    let count = product(&dims).unwrap_or(0);
+    let all = strides(dims);
+    let count = product(dims).unwrap_or(0);
     let source = |at: usize| {
         let along = |axis: usize| {
             isize::try_from(at / all[axis] % dims[axis]).expect("an index") * steps[axis]
@@ -119,8 +120,7 @@ fn walk(movement: &Move, tensor: &Tensor, dims: Vec<usize>) -> Tensor {
         let shift: isize = (0..dims.len()).map(along).sum();
         begin.checked_add_signed(shift).expect("a movement stays inside its input")
     };
-    let sources: Vec<usize> = (0..count).map(source).collect();
-    tensor.picked(dims, sources.into_iter())
+    tensor.picked(dims.to_vec(), (0..count).map(source))
 }
 
 fn gather(axis: usize, indices: &[usize], tensor: &Tensor, dims: Vec<usize>) -> Tensor {

@@ -2,7 +2,9 @@
 
 use super::super::graph::{Node, Pad, Resize, Value};
 use super::layout::Lowering;
-use crate::artifact::{Border, Gather, Grid, Kernel, Map, Resize as Resampled, Sample, Strided};
+use crate::artifact::{
+    Border, Gather, Grid, Kernel, Lookup, Map, Resize as Resampled, Sample, Strided,
+};
 
 impl Lowering<'_> {
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Result<(), String> {
@@ -65,6 +67,17 @@ impl Lowering<'_> {
         let read = if image { self.image(input)?.tensor.into() } else { self.operand(input) };
         let output = self.output(node.output, image)?;
         self.step(node, Kernel::Gather(shape), vec![read], output)
+    }
+
+    /// Rows of a table by computed indices.
+    pub(super) fn lookup(&mut self, node: &Node) -> Result<(), String> {
+        let [table, indices] = node.inputs[..] else { return Err("two inputs".to_owned()) };
+        let dims = self.request(table);
+        let (rows, width) = (dims[0], dims[1..].iter().product());
+        let count = self.len(indices);
+        let reads = vec![self.operand(table), self.plain(indices).into()];
+        let output = self.new_plain(node.output);
+        self.step(node, Kernel::Lookup(Lookup { rows, width, count }), reads, output)
     }
 
     pub(super) fn border(&mut self, node: &Node, pad: &Pad) -> Result<(), String> {

@@ -1,9 +1,9 @@
 //! In which layout each value lies, and the steps that bring it into another.
 
-use super::super::graph::{Graph, Node, Value};
+use super::super::graph::{Graph, Node, Port, Value};
 use super::super::weights::{Key, Packed};
 use super::place::{Buffer, Draft, Operand, Part};
-use crate::artifact::{Activation, Kernel, Map, Space, Target, Transfer};
+use crate::artifact::{Activation, Integers, Kernel, Map, Scalar, Space, Target, Transfer};
 
 /// A plan under construction.
 pub(super) struct Lowering<'a> {
@@ -56,12 +56,11 @@ pub(super) struct Image {
 /// A tensor in io memory.
 #[derive(Clone, Copy, Debug)]
 struct Outside {
-    /// Input or output.
-    space: Space,
-    /// In elements, for the first request of the batch.
+    /// In words, for the first request of the batch.
     offset: usize,
-    /// Elements from one request to the next.
+    /// Words from one request to the next.
     stride: usize,
+    scalar: Scalar,
 }
 
 impl<'a> Lowering<'a> {
@@ -104,14 +103,15 @@ impl<'a> Lowering<'a> {
         self.shapes[value].iter().product()
     }
 
-    /// An input: in each request, which has `stride` elements, it begins at `offset`.
-    pub(super) fn enter(&mut self, value: Value, offset: usize, stride: usize) {
-        self.values[value].outside = Some(Outside { space: Space::Input, offset, stride });
+    /// An input: in each request, which has `stride` words, it begins at `offset`.
+    pub(super) fn enter(&mut self, port: &Port, offset: usize, stride: usize) {
+        let outside = Outside { offset, stride, scalar: port.scalar };
+        self.values[port.value].outside = Some(outside);
     }
 
     /// Brings an output to `offset` in each answer, which has `stride` elements.
     pub(super) fn leave(&mut self, value: Value, offset: usize, stride: usize) {
-        let write = Outside { space: Space::Output, offset, stride }.operand();
+        let write = Operand::Outside { space: Space::Output, offset, stride };
         let held = self.values[value];
         // An answer of several images has them side by side.
         let lone = |image: &Image| held.plain.is_none() && image.images == self.batch;
@@ -119,7 +119,7 @@ impl<'a> Lowering<'a> {
             (image.tensor.into(), Kernel::ToPlanes(image.transfer(stride)))
         } else if self.batched(value) {
             let width = self.len(value) / self.batch;
-            (self.operand(value), self.copy(width, [width, stride]))
+            (self.operand(value), copy(self.batch, width, [width, stride]))
         } else {
             let kernel = self.repeated(self.len(value), stride);
             (self.operand(value), kernel)
@@ -149,8 +149,7 @@ impl<'a> Lowering<'a> {
             self.push("to planes", kernel, vec![image.tensor.into()], write);
         } else {
             let outside = held.outside.expect("nodes come in the order of their needs");
-            let width = self.len(value) / self.batch;
-            let kernel = self.copy(width, [outside.stride, width]);
+            let kernel = outside.brought(self.batch, self.len(value) / self.batch);
             self.push_input(kernel, outside, write);
         }
         tensor
@@ -165,8 +164,10 @@ impl<'a> Lowering<'a> {
         if let Some(image) = held.image.filter(same) {
             return Ok(image);
         }
-        // What is no image yet, or comes as several images at once, is made one in two steps.
-        if held.image.is_some() || self.known(value).is_some() || images != self.batch {
+        // What is no image yet, or comes as several images at once or as integers, is made one in two steps.
+        let integers = held.outside.is_some_and(|outside| outside.scalar != Scalar::Float32);
+        let steps = held.image.is_some() || self.known(value).is_some() || integers;
+        if steps || images != self.batch {
             self.values[value].plain = Some(self.plain(value));
         }
         if let Some(tensor) = self.values[value].plain {
@@ -299,11 +300,11 @@ impl<'a> Lowering<'a> {
         self.buffers.push(Buffer { elements, batched });
         Tensor { buffer: self.buffers.len() - 1, offset: 0 }
     }
+}
 
-    /// Copies a row per request.
-    fn copy(&self, width: usize, pitches: [usize; 2]) -> Kernel {
-        Kernel::Map(Map { rows: self.batch, width, pitches, activation: Activation::None })
-    }
+/// Copies rows.
+const fn copy(rows: usize, width: usize, pitches: [usize; 2]) -> Kernel {
+    Kernel::Map(Map { rows, width, pitches, activation: Activation::None })
 }
 
 impl Image {
@@ -325,8 +326,18 @@ impl Image {
 }
 
 impl Outside {
+    /// Brings a row per request of a batch into the workspace.
+    fn brought(self, rows: usize, width: usize) -> Kernel {
+        let Self { stride, scalar, .. } = self;
+        let wide = match scalar {
+            Scalar::Float32 => return copy(rows, width, [stride, width]),
+            Scalar::Int32 => false,
+            Scalar::Int64 => true,
+        };
+        Kernel::Integers(Integers { rows, width, stride, wide })
+    }
+
     fn operand(self) -> Operand {
-        let Self { space, offset, stride } = self;
-        Operand::Outside { space, offset, stride }
+        Operand::Outside { space: Space::Input, offset: self.offset, stride: self.stride }
     }
 }

@@ -49,7 +49,7 @@ mod workspace;
 use super::CompileError;
 use super::graph::{Graph, Node, Op, Port};
 use super::weights::Packed;
-use crate::artifact::{Element, PlanFile, Target};
+use crate::artifact::{Element, PlanFile, Scalar, Target};
 use layout::Lowering;
 
 /// The plan of a graph for one target and batch size. The weights that it needs are added to `weights`.
@@ -89,13 +89,21 @@ fn lowered<'a>(
     let whole = usize::from(size);
     let first = groups.first().copied().unwrap_or(whole);
     let mut lowering = Lowering::new(graph, target, first, weights);
-    let elements = |port: &Port| graph.values[port.value].dims.iter().product::<usize>();
-    let request = graph.inputs.iter().map(elements).sum();
-    let answer = graph.outputs.iter().map(elements).sum();
+    let words = |port: &Port| {
+        let elements: usize = graph.values[port.value].dims.iter().product();
+        elements * port.scalar.bytes() / size_of::<f32>()
+    };
+    let request = graph.inputs.iter().map(words).sum();
+    let answer = graph.outputs.iter().map(words).sum();
     let mut offset = 0;
     for port in &graph.inputs {
-        lowering.enter(port.value, offset, request);
-        offset += elements(port);
+        if target != Target::Cpu && port.scalar != Scalar::Float32 {
+            let reason =
+                format!("input {} is of integers; {target} takes float32 alone", port.name);
+            return Err(CompileError::Model { model: graph.name.clone(), reason });
+        }
+        lowering.enter(port, offset, request);
+        offset += words(port);
     }
     for (index, node) in graph.nodes.iter().enumerate() {
         lowering.turn_to(index, groups[index]);
@@ -104,7 +112,7 @@ fn lowered<'a>(
     let mut offset = 0;
     for port in &graph.outputs {
         lowering.leave(port.value, offset, answer);
-        offset += elements(port);
+        offset += words(port);
     }
     if let Some(node) = lowering.overflow() {
         let reason = match target.element() {
@@ -144,6 +152,7 @@ impl Lowering<'_> {
             }
             Op::Move(movement) => self.movement(node, movement),
             Op::Gather { axis, indices } => self.gather(node, *axis, indices),
+            Op::Lookup => self.lookup(node),
             Op::Concat { axis } => self.concat(node, *axis),
             Op::Pad(pad) => self.border(node, pad),
             Op::Resize(resize) => self.resize(node, resize),

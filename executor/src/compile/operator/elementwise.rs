@@ -192,10 +192,7 @@ pub(super) fn clip(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value
 pub(super) fn cast(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
     let input = node.input(0)?;
     let to = if node.operator() == "CastLike" {
-        match graph.known(node.input(1)?).map(|tensor| tensor.integers().is_some()) {
-            Some(true) => Class::Integer,
-            Some(false) | None => Class::Float,
-        }
+        if graph.is_whole(node.input(1)?) { Class::Integer } else { Class::Float }
     } else {
         let number = node.int("to", 1);
         class(number).ok_or_else(|| format!("element type {number}"))?
@@ -203,14 +200,15 @@ pub(super) fn cast(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value
     Ok(vec![converted(graph, input, to)?])
 }
 
-/// What is computed is f32: it can become a truth value, but no integer.
+/// What is computed is f32: it can become a truth value, and an integer if it is one.
 fn converted(graph: &mut Builder, value: Value, to: Class) -> Result<Value, Refusal> {
     let Some(tensor) = graph.known(value).cloned() else {
-        return match to {
-            Class::Float => Ok(value),
-            Class::Boolean => graph.emit(Op::Unary(Unary::NotZero), &[value]),
-            Class::Integer => {
-                Err("what is computed becomes integers; supported: float32 and bool".to_owned())
+        return match (to, graph.is_whole(value)) {
+            (Class::Float, false) | (Class::Integer, true) => Ok(value),
+            (Class::Float, true) => graph.as_floats(value),
+            (Class::Boolean, _) => graph.emit(Op::Unary(Unary::NotZero), &[value]),
+            (Class::Integer, false) => {
+                Err("computed floats become integers; supported: float32 and bool".to_owned())
             }
         };
     };

@@ -191,6 +191,9 @@ pub(super) fn gather(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Val
     let dims = graph.dims(input).to_vec();
     let at = axis(node.int("axis", 0), dims.len())?;
     let index_dims = graph.dims(index).to_vec();
+    if graph.known(index).is_none() {
+        return lookup(graph, (input, at), index);
+    }
     let indices: Vec<usize> = graph
         .integers(index, "the index")?
         .iter()
@@ -207,6 +210,28 @@ pub(super) fn gather(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Val
     let result = [&dims[..at], &index_dims, &dims[at + 1..]].concat();
     Ok(vec![graph.reshape(gathered, result)?])
 }
+
+/// Rows of a constant by indices that are computed from the input: those of tokens, say.
+fn lookup(
+    graph: &mut Builder,
+    (table, axis): (Value, usize),
+    index: Value,
+) -> Result<Vec<Value>, Refusal> {
+    let rows = graph.dims(table).first().copied().unwrap_or(0);
+    if axis != 0 || graph.known(table).is_none() {
+        let table = graph.dims(table);
+        return Err(format!(
+            "computed indices into axis {axis} of {table:?}; supported: into axis 0 of a constant"
+        ));
+    }
+    if !graph.is_whole(index) || rows > ROWS_MAX {
+        return Err(format!("supported: indices that are integers, into at most {ROWS_MAX} rows"));
+    }
+    Ok(vec![graph.emit(Op::Lookup, &[table, index])?])
+}
+
+/// Indices are computed with as floats, which hold every integer up to here.
+const ROWS_MAX: usize = 1 << 24;
 
 pub(super) fn concat(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
     let mut inputs = node.inputs();
