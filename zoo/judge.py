@@ -113,7 +113,7 @@ def reference(file, seed, requests):
     random = np.random.default_rng(seed)
     arrays = {}
     for _ in range(requests):
-        inputs = {i.name: random.random(shape(i), dtype=np.float32) * 2 - 1 for i in session.get_inputs()}
+        inputs = {i.name: drawn(random, i) for i in session.get_inputs()}
         names = [output.name for output in session.get_outputs()]
         for name, array in inputs.items():
             arrays.setdefault(f"in_{name}", []).append(array)
@@ -121,6 +121,13 @@ def reference(file, seed, requests):
             check(name, array)
             arrays.setdefault(f"out_{name}", []).append(array)
     return {name: np.stack(parts) for name, parts in arrays.items()}
+
+
+def drawn(random, info):
+    """Floats between -1 and 1; integers that index any vocabulary but the smallest."""
+    if info.type in ("tensor(int64)", "tensor(int32)"):
+        return random.integers(0, 1000, shape(info), dtype=info.type[len("tensor(") : -1])
+    return random.random(shape(info), dtype=np.float32) * 2 - 1
 
 
 def shape(info):

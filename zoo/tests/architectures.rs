@@ -36,6 +36,8 @@ fn parameters_are_those_that_the_originals_have() {
         ("regnet_y_400mf", 4_344_144),
         ("convnext_tiny", 28_589_128),
         ("vit_b_16", 86_567_656),
+        ("bert_tiny", 4_385_920),
+        ("bert_base", 109_482_240),
     ] {
         assert_eq!(model(name).parameters(), parameters, "{name}");
     }

@@ -2,6 +2,7 @@
 //! of timm where torchvision has none.
 
 mod alexnet;
+mod bert;
 mod convnext;
 mod densenet;
 mod dpn;
@@ -67,4 +68,6 @@ pub(crate) const ALL: &[(&str, Build)] = &[
     ("dpn68", dpn::dpn68),
     ("convnext_tiny", convnext::tiny),
     ("vit_b_16", vit::b_16),
+    ("bert_tiny", bert::tiny),
+    ("bert_base", bert::base),
 ];

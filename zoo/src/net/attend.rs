@@ -83,7 +83,7 @@ impl Value<'_> {
     }
 
     /// The product of two lists of matrices.
-    fn matmul(self, other: Self) -> Self {
+    pub(super) fn matmul(self, other: Self) -> Self {
         let shape = self.product_shape(other);
         let each = self.moments().times(other.moments());
         let moments = Moments { mean: 0.0, variance: float(self.width()) * each.power() };
@@ -92,7 +92,7 @@ impl Value<'_> {
 
     /// The product of shares and what they are shares of, which is as alike as tokens are: half of the
     /// variance is left.
-    fn mixes(self, other: Self) -> Self {
+    pub(super) fn mixes(self, other: Self) -> Self {
         let shape = self.product_shape(other);
         self.begin("MatMul", &[other]).ends(shape, other.moments().averaged(0.5))
     }
@@ -105,12 +105,12 @@ impl Value<'_> {
     }
 
     /// How many tokens and how wide.
-    fn tokens(self) -> [usize; 2] {
+    pub(super) fn tokens(self) -> [usize; 2] {
         let shape = self.shape();
         shape.try_into().unwrap_or_else(|shape| panic!("{self:?} has no tokens: {shape:?}"))
     }
 
-    fn width(self) -> usize {
+    pub(super) fn width(self) -> usize {
         self.shape().last().copied().expect("a dimension")
     }
 }

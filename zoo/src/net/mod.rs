@@ -5,6 +5,7 @@ mod attend;
 mod layer;
 mod moments;
 mod shape;
+mod text;
 mod value;
 mod weight;
 mod window;
@@ -26,6 +27,8 @@ pub(crate) struct Graph {
     pub(crate) name: String,
     /// The input's shape, without the batch.
     pub(crate) input: Vec<usize>,
+    /// Whether the input is of integers: tokens.
+    pub(crate) tokens: bool,
     /// The output's name and shape, without the batch.
     pub(crate) output: (String, Vec<usize>),
     pub(crate) nodes: Vec<Node>,

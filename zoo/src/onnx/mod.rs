@@ -27,8 +27,8 @@ impl<'g> File<'g> {
         let begin = begin.string(2, &graph.name);
         let heads: Vec<_> = graph.weights.iter().map(head).collect();
         let tail = Message::default()
-            .message(11, &value("input", &graph.input))
-            .message(12, &value(&graph.output.0, &graph.output.1));
+            .message(11, &value("input", &graph.input, if graph.tokens { INT64 } else { FLOAT }))
+            .message(12, &value(&graph.output.0, &graph.output.1, FLOAT));
         let weights: usize =
             heads.iter().zip(&graph.weights).map(|(h, w)| h.encoded().len() + w.bytes()).sum();
         let len = begin.encoded().len() + weights + tail.encoded().len();
@@ -90,12 +90,12 @@ fn attribute(name: &str, value: &Attribute) -> Message {
     }
 }
 
-/// An input or output of f32 and of any batch size.
-fn value(name: &str, shape: &[usize]) -> Message {
+/// An input or output of elements of this type and of any batch size.
+fn value(name: &str, shape: &[usize], kind: i64) -> Message {
     let batch = Message::default().string(2, "batch");
     let dims = shape.iter().map(|&dim| Message::default().integer(1, int(dim)));
     let shape = dims.fold(Message::default().message(1, &batch), |m, dim| m.message(1, &dim));
-    let tensor = Message::default().integer(1, FLOAT).message(2, &shape);
+    let tensor = Message::default().integer(1, kind).message(2, &shape);
     Message::default().string(1, name).message(2, &Message::default().message(1, &tensor))
 }
 
