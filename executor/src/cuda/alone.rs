@@ -18,7 +18,8 @@ use crate::artifact::{Artifact, Plan, Sizes, Target, Weights};
 /// A model with a GPU's memory for all its batch sizes.
 pub struct Alone {
     programs: Vec<(Arc<Plan>, Prepared)>,
-    versions: String,
+    /// Its libraries keep what they loaded for their kernels.
+    engine: Engine,
     host: Arc<Weights>,
     /// The weights again, where the device copies them from.
     pinned: Pinned,
@@ -76,7 +77,7 @@ impl Alone {
         let programs = programs(&engine, &variant.plans, &sites, shelf)?;
         let alone = Self {
             programs,
-            versions: engine.versions().to_owned(),
+            engine,
             host: Arc::clone(&variant.weights),
             pinned: pinned(&context, &variant.weights)?,
             weights,
@@ -105,7 +106,7 @@ impl Alone {
 
     /// The GPU, and the versions of its driver and of the libraries that compute: what durations hold for.
     pub fn versions(&self) -> &str {
-        &self.versions
+        self.engine.versions()
     }
 
     /// Its weights as they are stored.

@@ -20,7 +20,7 @@ use crate::artifact::{
 /// What brings plans onto a GPU. Slow: it belongs to a thread that nobody waits for.
 pub(super) struct Engine {
     stream: Stream,
-    module: Module,
+    module: Arc<Module>,
     cudnn: Cudnn,
     cublas: CublasLt,
     versions: String,
@@ -32,6 +32,8 @@ pub(super) struct Prepared {
     graph: Graph,
     /// What its kernels read besides weights.
     _tables: Buffer,
+    /// Where its kernels are: a graph does not keep the code that it runs.
+    _module: Arc<Module>,
 }
 
 /// Where a plan's memories are.
@@ -66,7 +68,7 @@ impl Engine {
         let code = machine_code(gpu.capability, folder)?;
         Ok(Self {
             stream: Stream::new(context)?,
-            module: Module::load(context, &code)?,
+            module: Arc::new(Module::load(context, &code)?),
             cudnn: Cudnn::new(context)?,
             cublas: CublasLt::new(context)?,
             versions: format!(
@@ -104,7 +106,7 @@ impl Engine {
         })?;
         graph.upload(&self.stream)?;
         self.stream.synchronize()?;
-        Ok(Prepared { graph, _tables: tables })
+        Ok(Prepared { graph, _tables: tables, _module: Arc::clone(&self.module) })
     }
 
     /// Finds the fastest way for whatever of the plan has none yet. Overwrites workspace, and reads
@@ -143,7 +145,7 @@ impl Engine {
         let places = convolution_places(step, precision, sites);
         let ways = self.cudnn.ways(shape, precision, sites.scratch.1)?;
         self.fastest(&ways, |way| {
-            let on = (&self.stream, &self.module);
+            let on = (&self.stream, &*self.module);
             // SAFETY: a checked step's tensors lie inside its memories, which the sites are.
             unsafe { self.cudnn.enqueue(on, shape, precision, way, &places) }
         })
@@ -159,7 +161,7 @@ impl Engine {
         let places = linear_places(step, precision, sites);
         let ways = self.cublas.ways(shape, precision, &places, sites.scratch.1)?;
         self.fastest(&ways, |way| {
-            let on = (&self.stream, &self.module);
+            let on = (&self.stream, &*self.module);
             // SAFETY: a checked step's tensors lie inside its memories, which the sites are.
             unsafe { self.cublas.enqueue(on, shape, precision, way, &places) }
         })
@@ -212,7 +214,7 @@ impl Engine {
         choices: &Choices,
     ) -> Result<(), CudaError> {
         let precision = precision(target)?;
-        let on = (&self.stream, &self.module);
+        let on = (&self.stream, &*self.module);
         let missing = || CudaError::new("a plan", "an algorithm was not chosen");
         if let Kernel::Convolution(shape) = &step.kernel {
             let choice = choices.convolution(shape, precision).ok_or_else(missing)?;
