@@ -58,6 +58,9 @@ def model(name):
             # Statistics as training leaves them, so that folding them changes numbers.
             module.running_mean.uniform_(-0.2, 0.2)
             module.running_var.uniform_(0.5, 1.5)
+    for parameter in made.parameters():
+        if parameter.ndim > 1 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.02)  # vit_b_16's last layer: all its outputs would be zero
     return made.eval()
 
 
