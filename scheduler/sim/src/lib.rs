@@ -23,12 +23,14 @@
 pub mod ahead;
 pub mod beside;
 pub mod calibration;
+pub mod observer;
 pub mod policies;
 pub mod recording;
 pub mod report;
 pub mod scenario;
 pub mod shards;
 pub mod trace;
+pub mod trial;
 
 mod checker;
 mod popularity;
@@ -38,10 +40,12 @@ mod tally;
 mod world;
 
 pub use calibration::{Calibration, Cost, Link};
+pub use observer::{Answered, Observer};
 pub use recording::Recording;
 pub use report::Report;
 pub use scenario::{CLUSTERS, PACED, SCENARIOS, Scenario};
 pub use trace::Trace;
+pub use trial::{Machine, Trial};
 
 use std::sync::Arc;
 
@@ -146,18 +150,8 @@ fn run(
         scheduler: setup.scheduler.kind.name().to_owned(),
         ..Report::default()
     };
-    let outcome = World::new(setup, streams, record).run();
-    report.count(&outcome.tally);
-    report.work = report::Work {
-        requests: outcome.tally.requests,
-        events: outcome.events,
-        controller_busy: outcome.controller_busy.as_f64() / outcome.elapsed.as_f64().max(1.0),
-        seconds: outcome.elapsed.as_secs_f64(),
-        homes_changed: outcome.moved.homes,
-        weights_changed: outcome.moved.weights,
-    };
-    report.violations = outcome.violations;
-    (report, outcome.recording)
+    let recording = report.take(World::new(setup, streams, record).run(&mut ()));
+    (report, recording)
 }
 
 /// Says which seed it was when the code under test panics.

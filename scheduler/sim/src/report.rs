@@ -7,7 +7,9 @@ use clockwork_wire::{Span, Status};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::recording::Recording;
 use crate::tally::Tally;
+use crate::world::Outcome;
 
 /// What a run showed within its measured window: a pure function of scenario, seed and options.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -109,8 +111,23 @@ impl Report {
         replay_command(&self.scenario, self.seed)
     }
 
+    /// Takes over what a run has shown; what it recorded is handed on.
+    pub(crate) fn take(&mut self, outcome: Outcome) -> Option<Recording> {
+        self.count(&outcome.tally);
+        self.work = Work {
+            requests: outcome.tally.requests,
+            events: outcome.events,
+            controller_busy: outcome.controller_busy.as_f64() / outcome.elapsed.as_f64().max(1.0),
+            seconds: outcome.elapsed.as_secs_f64(),
+            homes_changed: outcome.moved.homes,
+            weights_changed: outcome.moved.weights,
+        };
+        self.violations = outcome.violations;
+        outcome.recording
+    }
+
     /// Takes the counts over.
-    pub(crate) fn count(&mut self, tally: &Tally) {
+    fn count(&mut self, tally: &Tally) {
         let seconds = tally.window().as_secs_f64();
         let goodput = tally.answers.get(&Status::OK).copied().unwrap_or_default();
         self.seconds = seconds;

@@ -29,7 +29,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let mut checker = Checker::new(&SchedulerConfig::default(), &[1]);
+        let mut checker = Checker::new(&SchedulerConfig::default(), &[1], true);
         let device = DeviceState { gpu: GPU, pages: Pages::new(10), ..DeviceState::default() };
         let state = WorkerState { devices: vec![device.clone()], ..WorkerState::default() };
         checker.worker_up(WORKER, &state);

@@ -35,6 +35,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
             faults,
             warmup: Span::ZERO,
             duration: DURATION,
+            checked: true,
         }
     },
 };

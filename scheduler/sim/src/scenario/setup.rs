@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) warmup: Span,
     /// How long is measured; then the clients stop.
     pub(crate) duration: Span,
+    /// Whether the invariants are checked.
+    pub(crate) checked: bool,
 }
 
 impl Setup {
@@ -56,6 +58,7 @@ impl Setup {
             faults: Faults::default(),
             warmup: Span::from_millis(300),
             duration: Span::from_secs(1),
+            checked: true,
         }
     }
 

@@ -55,7 +55,7 @@ impl World {
             lost: streams.stream(Purpose::Lost, 0),
             late: streams.stream(Purpose::Late, 0),
             repeated: streams.stream(Purpose::Repeated, 0),
-            checker: Checker::new(&setup.scheduler, &devices),
+            checker: Checker::new(&setup.scheduler, &devices, setup.checked),
             tally: Tally::new(from, to, &devices),
             outbox: Vec::new(),
             events: 0,

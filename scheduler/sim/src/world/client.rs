@@ -53,7 +53,11 @@ impl Client {
                     self.submit(&submit, turn);
                     continue;
                 }
-                Output::Print(_) | Output::Done => continue,
+                Output::Print(text) => {
+                    turn.observer.said(turn.now, &text);
+                    continue;
+                }
+                Output::Done => continue,
             };
             turn.send(self.letter(ask).into());
         }

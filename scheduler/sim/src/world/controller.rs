@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use clockwork_config::SchedulerConfig;
 use clockwork_scheduler::{Input, Order, Output, Request, Response};
 use clockwork_wire::{
-    ClientId, ClockOffset, Foreign, InferRequest, ModelId, Nanos, RequestId, WorkerId,
+    ClientId, ClockOffset, Foreign, InferRequest, ModelId, Nanos, RequestId, UserId, WorkerId,
 };
 
 use super::front::Front;
 use super::letter::{Ask, Command, Draft, Incoming, Letter, Report, Tell};
 use super::{Decider, Turn};
+use crate::Answered;
 use crate::recording::Recorder;
 use crate::sliding::Sliding;
 
@@ -32,6 +33,14 @@ struct Asked {
     client: ClientId,
     id: RequestId,
     model: ModelId,
+    user: UserId,
+    slo_factor: f32,
+}
+
+impl Asked {
+    const fn answered(&self, response: &Response) -> Answered {
+        Answered { id: self.id, user: self.user, slo_factor: self.slo_factor, response: *response }
+    }
 }
 
 /// What a controller is made of.
@@ -143,7 +152,13 @@ impl Controller {
 
     fn infer(&mut self, client: ClientId, request: &InferRequest, turn: &mut Turn<'_>) {
         let (input_size, _) = self.front.payload_sizes(request.model);
-        let number = self.requests.push(Asked { client, id: request.id, model: request.model });
+        let number = self.requests.push(Asked {
+            client,
+            id: request.id,
+            model: request.model,
+            user: request.user,
+            slo_factor: request.slo_factor,
+        });
         let id = RequestId::new(number);
         let request = Request {
             id,
@@ -180,7 +195,10 @@ impl Controller {
         match output {
             Output::Action(order) => self.send(&order, turn),
             Output::Respond(response) => self.respond(&response, turn),
-            Output::Record(record) => turn.tally.record(&record),
+            Output::Record(record) => {
+                turn.tally.record(&record);
+                turn.observer.closed(&record);
+            }
         }
     }
 
@@ -199,6 +217,7 @@ impl Controller {
     fn respond(&mut self, response: &Response, turn: &mut Turn<'_>) {
         // A second answer to the same request is reported by the checker; it goes to nobody.
         let Some(asked) = self.requests.take(response.request.get()) else { return };
+        turn.observer.answered(&asked.answered(response));
         let (_, output_size) = self.front.payload_sizes(response.model);
         let carries = self.payloads && response.status.has_output();
         let tell = Tell::Answer {

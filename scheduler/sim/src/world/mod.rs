@@ -33,6 +33,7 @@ use self::letter::{Command, Draft, Incoming, Letter, Tell};
 use self::network::Path;
 use self::process::{Process, Taken};
 use self::worker::WorkerProcess;
+use crate::Observer;
 use crate::checker::Checker;
 use crate::recording::Recording;
 use crate::scenario::Faults;
@@ -61,6 +62,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) checker: &'a mut Checker,
     /// Counts.
     pub(crate) tally: &'a mut Tally,
+    /// Is told.
+    pub(crate) observer: &'a mut dyn Observer,
 }
 
 impl Turn<'_> {
@@ -111,8 +114,8 @@ pub(crate) struct Outcome {
 }
 
 impl World {
-    /// Runs until nothing is left to happen.
-    pub(crate) fn run(mut self) -> Outcome {
+    /// Runs until nothing is left to happen, or the observer has seen enough.
+    pub(crate) fn run(mut self, observer: &mut dyn Observer) -> Outcome {
         let limit = self.tally.end() + PATIENCE;
         while let Some((at, event)) = self.agenda.pop() {
             if at > limit {
@@ -127,11 +130,14 @@ impl World {
                 Event::Arrive(slot) => self.arrive(slot),
                 Event::Incident(index) => self.incident(index),
                 Event::Return(worker) => self.bring_back(worker),
-                Event::Turn(node) => self.turn(node),
+                Event::Turn(node) => self.turn(node, observer),
             }
             if self.restless > RESTLESS {
                 self.checker.object(at, format_args!("{event:?} again and again at one instant"));
                 break;
+            }
+            if self.events.is_multiple_of(GLANCE) && !observer.goes_on(at) {
+                return self.outcome();
             }
         }
         self.finish()
@@ -147,6 +153,10 @@ impl World {
             self.checker.at_rest_client(self.now, id, client.body.unanswered());
         }
         self.checker.at_rest(self.now);
+        self.outcome()
+    }
+
+    fn outcome(self) -> Outcome {
         let recorder = self.controller.body.into_recorder();
         Outcome {
             moved: recorder.decider().moved(),
@@ -159,11 +169,11 @@ impl World {
         }
     }
 
-    fn turn(&mut self, node: Node) {
+    fn turn(&mut self, node: Node, observer: &mut dyn Observer) {
         let now = self.now;
         let mut outbox = std::mem::take(&mut self.outbox);
         let (checker, tally, cores) = (&mut self.checker, &mut self.tally, &mut self.cores);
-        let mut turn = Turn { now, outbox: &mut outbox, checker, tally };
+        let mut turn = Turn { now, outbox: &mut outbox, checker, tally, observer };
         let taken = match node {
             Node::Controller => {
                 self.controller.turn(&mut turn, cores, Controller::turn, Controller::next_wakeup)
@@ -276,8 +286,11 @@ impl World {
 /// The start of a controller that all actions name.
 pub(crate) const EPOCH: u32 = 1;
 
-/// Far from the beginning of time, so that differences to instants do not saturate.
-pub(crate) const START: Nanos = Nanos::new(1_000_000_000_000);
+/// The instant at which a run starts: far from the beginning of time, so that differences to instants do not saturate.
+pub const START: Nanos = Nanos::new(1_000_000_000_000);
+
+/// Events between two questions to the observer whether to go on.
+const GLANCE: u64 = 1 << 12;
 
 /// How long after the clients stop the world may take to come to rest.
 const PATIENCE: Span = Span::from_secs(60);

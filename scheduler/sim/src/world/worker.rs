@@ -76,10 +76,8 @@ impl WorkerProcess {
         while let Some(output) = self.worker.poll(local) {
             self.say(local, output, turn);
         }
-        for index in 0..self.setup.devices.len() {
-            let gpu = GpuId::from_index(index);
-            let free = self.worker.free_pages(gpu).expect("the device exists");
-            turn.checker.free_pages(self.id, gpu, free);
+        if turn.checker.watches() {
+            self.show_free_pages(turn);
         }
         if self.connection == Connection::Greeting && self.worker.counters().pending() == 0 {
             self.greet(turn);
@@ -134,6 +132,14 @@ impl WorkerProcess {
     /// Actions that owe a result.
     pub(crate) const fn pending(&self) -> u64 {
         self.worker.counters().pending()
+    }
+
+    fn show_free_pages(&self, turn: &mut Turn<'_>) {
+        for index in 0..self.setup.devices.len() {
+            let gpu = GpuId::from_index(index);
+            let free = self.worker.free_pages(gpu).expect("the device exists");
+            turn.checker.free_pages(self.id, gpu, free);
+        }
     }
 
     fn receive(&mut self, local: Nanos, command: Command, turn: &mut Turn<'_>) {
