@@ -24,6 +24,11 @@ knobs! {
         /// size fails. Large: memory that no weights can use.
         #[serde(with = "crate::unit::bytes")]
         pub workspace_pool_size: u64 = POOL_BYTES,
+        /// Device memory for graphs and the code that libraries load for them, per GPU: every instance of a
+        /// model has a graph per batch size, of some 0.1 to 0.5 MiB each. Small: fewer instances can be
+        /// loaded. Large: memory that no weights can use.
+        #[serde(with = "crate::unit::bytes")]
+        pub graphs_size: u64 = 4 << 30,
         /// Host memory for inputs and outputs, shared by the devices. Less than the inputs under
         /// way: actions fail with status 74. Large: pinned memory that nothing else can use.
         #[serde(with = "crate::unit::bytes")]

@@ -127,6 +127,11 @@ pub trait Device: fmt::Debug {
         source: &ModelSource,
     ) -> Result<ModelProfile, String>;
 
+    /// What an operator should know of it when it starts, in lines.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+
     /// What prepares models ahead, if preparing them is slow; asked for once. A device without it prepares
     /// them itself.
     fn ahead(&mut self) -> Option<Box<dyn Prepare>> {

@@ -13,6 +13,7 @@ use super::driver::{Context, Event, GpuInfo, Stream};
 use super::engine::{Engine, Prepared, Sites};
 use super::error::CudaError;
 use super::memory::{Buffer, Pinned};
+use super::reservation::SCRATCH;
 use crate::artifact::{Artifact, Plan, Sizes, Target, Weights};
 
 /// A model with a GPU's memory for all its batch sizes.
@@ -211,6 +212,3 @@ fn programs(
         |plan: &Arc<Plan>| Ok((Arc::clone(plan), engine.prepare(plan, sites, &choices)?));
     plans.iter().map(prepared).collect()
 }
-
-/// Memory for libraries.
-const SCRATCH: usize = 256 << 20;

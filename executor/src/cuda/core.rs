@@ -77,12 +77,12 @@ struct Moments {
 }
 
 impl Core {
-    /// Takes over the descriptor, and memory for inputs and outputs on both sides.
+    /// Takes over the descriptor, and memory for inputs and outputs on device and host.
     pub(super) fn new(
         host: Host,
         context: &Arc<Context>,
         descriptor: Buffer,
-        io_bytes: usize,
+        (device_io, host_io): (Buffer, Pinned),
         spin: Span,
     ) -> Result<Self, CudaError> {
         let stream = || Stream::new(context);
@@ -90,8 +90,8 @@ impl Core {
             clock: DeviceClock::new(&host, context)?,
             host,
             descriptor,
-            device_io: Buffer::new(context, io_bytes)?,
-            host_io: Pinned::new(context, io_bytes)?,
+            device_io,
+            host_io,
             copy_in: stream()?,
             exec: stream()?,
             copy_out: stream()?,

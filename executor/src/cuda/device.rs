@@ -3,20 +3,24 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
-use clockwork_wire::{ActionId, ModelId, ModelProfile, Nanos, Pages, Span, part_of_load};
+use clockwork_wire::{
+    ActionId, ModelId, ModelProfile, Nanos, PAGE_BYTES, Pages, Span, part_of_load,
+};
 use rtrb::{Consumer, Producer};
 
 use super::core::{Core, Job};
 use super::driver::{Context, GpuInfo};
-use super::engine::Sites;
+use super::engine::{Engine, Sites};
 use super::error::CudaError;
-use super::loader::{Loader, Part, Transfer};
+use super::loader::{Loader, Transfer};
 use super::memory::Buffer;
-use super::pages::PagePool;
+use super::memory_driver::MemoryDriver as _;
+use super::reservation::{Reservation, SCRATCH};
 use super::setup::{Instance, Setup, form};
+use super::weights_cache::Part;
 use crate::artifact::Artifact;
 use crate::cpu::Host;
 use crate::device_thread::DeviceThread;
@@ -43,6 +47,8 @@ pub struct CudaDevice {
     exec: Busy,
     /// Until when it copies weights.
     load: Busy,
+    /// What an operator should know of it.
+    notes: Vec<String>,
     /// What all graphs work in.
     _memory: (Buffer, Buffer),
 }
@@ -71,9 +77,19 @@ struct Busy {
     from: Nanos,
 }
 
+/// How a GPU is used.
+#[derive(Clone, Debug)]
+pub struct CudaOptions {
+    /// Where compiled kernels are kept; `None`: they are compiled at every start.
+    pub kernels: Option<PathBuf>,
+    /// For how long a device core without work looks for some before it sleeps.
+    pub spin: Span,
+    /// Bytes of device memory for graphs and the code of libraries.
+    pub graphs: u64,
+}
+
 impl CudaDevice {
-    /// Takes a GPU's memory and starts its threads. Compiled kernels are kept in `kernels`; a device core
-    /// without work looks for some for as long as `spin` before it sleeps.
+    /// Takes a GPU's memory and starts its threads.
     ///
     /// # Errors
     /// If a library is missing, or the memory that the specification wants is more than there is.
@@ -84,23 +100,26 @@ impl CudaDevice {
         gpu: &GpuInfo,
         spec: DeviceSpec,
         host: &Host,
-        kernels: Option<&Path>,
-        spin: Span,
+        options: &CudaOptions,
     ) -> Result<Self, CudaError> {
         let context = Context::new(gpu)?;
-        let bytes = |bytes: u64| usize::try_from(bytes).expect("a size fits the address space");
-        let pool = PagePool::new(gpu, &context, spec.pages)?;
-        let workspace = Buffer::new(&context, bytes(spec.workspace_pool))?;
-        let scratch = Buffer::new(&context, SCRATCH)?;
-        let descriptor = Buffer::new(&context, 16)?;
+        let (before, total) = context.free_and_total()?;
+        let engine = Engine::new(gpu, &context, options.kernels.as_deref())?;
+        let (after, _) = context.free_and_total()?;
+        let reservation = Reservation::new(&context, &spec, options.graphs)?;
+        let (free, _) = context.free_and_total()?;
+        let used = MemoryUse { total, libraries: before.saturating_sub(after), free };
+        let notes = used.notes(gpu, &spec, options.graphs);
+        let Reservation { pool, workspace, scratch, descriptor, device_io, host_io } = reservation;
         let sites = Sites {
             descriptor: descriptor.address(),
             workspace: workspace.address(),
             weights: 0,
-            scratch: (scratch.address(), SCRATCH),
+            scratch: (scratch.address(), scratch.len()),
         };
-        let setup = Setup::new(gpu, &context, sites, workspace.len(), kernels)?;
-        let core = Core::new(host.clone(), &context, descriptor, bytes(spec.io_pool), spin)?;
+        let setup = Setup::new(gpu, &context, engine, sites, workspace.len());
+        let io = (device_io, host_io);
+        let core = Core::new(host.clone(), &context, descriptor, io, options.spin)?;
         let beside = Host { place: Arc::new(|| ()), ..host.clone() };
         let loader = Loader::new(beside, &context, pool)?;
         let (make, made) = mpsc::channel();
@@ -116,6 +135,7 @@ impl CudaDevice {
             exec: Busy::default(),
             load: Busy::default(),
             _memory: (workspace, scratch),
+            notes,
             spec,
         })
     }
@@ -246,6 +266,40 @@ impl Device for CudaDevice {
     fn next_wakeup(&self) -> Option<Nanos> {
         None
     }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+/// What became of a GPU's memory, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct MemoryUse {
+    total: u64,
+    /// Taken by handles and code when the libraries were opened.
+    libraries: u64,
+    /// Left when all that is taken at start was taken.
+    free: u64,
+}
+
+impl MemoryUse {
+    fn notes(self, gpu: &GpuInfo, spec: &DeviceSpec, graphs: u64) -> Vec<String> {
+        let mib = |bytes: u64| bytes >> 20;
+        let GpuInfo { ordinal, name, address, .. } = gpu;
+        let (total, free, opened) = (mib(self.total), mib(self.free), mib(self.libraries));
+        let scratch = SCRATCH >> 20;
+        let (io, workspace) = (mib(spec.io_pool), mib(spec.workspace_pool));
+        vec![
+            format!("GPU {ordinal}: {name} at {address}, {total} MiB"),
+            format!(
+                "GPU {ordinal}: {} weights pages of {} MiB, io {io} MiB, workspace {workspace} MiB, libraries \
+                 {opened} + {scratch} MiB; {free} MiB are left, of which graphs may take {} MiB",
+                spec.pages.get(),
+                mib(PAGE_BYTES),
+                mib(graphs),
+            ),
+        ]
+    }
 }
 
 impl Busy {
@@ -294,9 +348,6 @@ fn copy_of(bytes: usize) -> Span {
     let bytes = u64::try_from(bytes).expect("a length fits 64 bits");
     COPY_BEGINS + Span::new(bytes / BYTES_PER_NANOSECOND)
 }
-
-/// Memory for libraries.
-const SCRATCH: usize = 256 << 20;
 
 /// Into the thread and out of it again, and the launch of a copy.
 const COPY_BEGINS: Span = Span::from_micros(15);

@@ -111,6 +111,7 @@ fn info(ordinal: i32) -> Result<GpuInfo, CudaError> {
 pub(super) struct Context {
     raw: CUcontext,
     device: CUdevice,
+    ordinal: i32,
 }
 
 // SAFETY: a context may be used by several threads; the driver locks.
@@ -124,9 +125,14 @@ impl Context {
         let device = device::get(gpu.ordinal).tried("finding a GPU")?;
         // SAFETY: `device` was given by the driver.
         let raw = unsafe { primary_ctx::retain(device) }.tried("making a context")?;
-        let context = Arc::new(Self { raw, device });
+        let context = Arc::new(Self { raw, device, ordinal: gpu.ordinal });
         context.enter()?;
         Ok(context)
+    }
+
+    /// Which GPU's it is.
+    pub(super) const fn ordinal(&self) -> i32 {
+        self.ordinal
     }
 
     /// Makes it the one of the calling thread.

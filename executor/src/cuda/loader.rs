@@ -1,23 +1,22 @@
 //! The load core: a thread that maps pages of the weights cache and copies weights into them, beside
 //! whatever executes.
-//!
-//! The first page is copied while the others are mapped, so that the copy engine waits for one page only.
 #![expect(unsafe_code, reason = "drivers and libraries are C")]
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 
-use clockwork_wire::{ActionId, Interval, ModelId, Nanos, PAGE_BYTES, Pages, Span, Status};
+use clockwork_wire::{ActionId, Interval, ModelId, Nanos, Pages, Span, Status};
 use rtrb::{Consumer, Producer};
 
 use super::driver::{Context, Event, Stream};
 use super::error::CudaError;
 use super::memory::Pinned;
+use super::memory_driver::page_bytes;
 use super::pages::PagePool;
 use super::setup::Instance;
 use super::wait::pause;
+use super::weights_cache::{Part, WeightsCache};
 use crate::Completion;
 use crate::cpu::{Host, guarded};
 
@@ -31,27 +30,15 @@ pub(super) enum Transfer {
     Forget { model: ModelId, instance: Arc<Instance> },
 }
 
-/// Some or all of a model's pages.
-pub(super) struct Part {
-    /// The first of them.
-    pub(super) first: u32,
-    /// Which pages of the cache they are.
-    pub(super) pages: Vec<u32>,
-    /// How many pages the model has.
-    pub(super) total: Pages,
-}
-
 /// The load core's own state.
 pub(super) struct Loader {
     host: Host,
     context: Arc<Context>,
-    pool: PagePool,
+    cache: WeightsCache,
     stream: Stream,
     over: Event,
     /// For weights that are read from their file: one page is read while another is copied.
     staging: Option<[(Pinned, Event); 2]>,
-    /// Which models have pages, and how many: always the first ones.
-    resident: BTreeMap<ModelId, (Arc<Instance>, u32)>,
 }
 
 impl Loader {
@@ -61,8 +48,8 @@ impl Loader {
         pool: PagePool,
     ) -> Result<Self, CudaError> {
         let (stream, over) = (Stream::new(context)?, Event::new(context)?);
-        let (context, resident) = (Arc::clone(context), BTreeMap::new());
-        Ok(Self { host, context, pool, stream, over, staging: None, resident })
+        let (context, cache) = (Arc::clone(context), WeightsCache::new(pool));
+        Ok(Self { host, context, cache, stream, over, staging: None })
     }
 
     /// Does what it is told until the other end is gone.
@@ -82,7 +69,7 @@ impl Loader {
                     if failed {
                         // Copies that were enqueued before it failed end before their pages go.
                         let _ = self.stream.synchronize();
-                        self.cut(model, part.first);
+                        self.cache.cut(model, part.first);
                     }
                     let end = self.host.now();
                     let status = if failed { Status::RUNTIME_ERROR } else { Status::OK };
@@ -92,18 +79,17 @@ impl Loader {
                     completions.push(completion).expect(room);
                     (self.host.wake)();
                 }
-                Ok(Transfer::Evict { model, keep }) => self.cut(model, keep.get()),
+                Ok(Transfer::Evict { model, keep }) => self.cache.cut(model, keep.get()),
                 Ok(Transfer::Forget { model, instance }) => {
-                    self.cut(model, 0);
+                    self.cache.cut(model, 0);
                     drop(instance);
                 }
-                Err(_) if transfers.is_abandoned() => return self.cut_all(),
+                Err(_) if transfers.is_abandoned() => return self.cache.clear(),
                 Err(_) => thread::park(),
             }
         }
     }
 
-    /// All of a model is loaded anew; a part joins what is there.
     fn load(
         &mut self,
         model: ModelId,
@@ -111,50 +97,14 @@ impl Loader {
         part: &Part,
         due: Nanos,
     ) -> Result<(), CudaError> {
-        let have = self.resident.get(&model).map_or(0, |&(_, pages)| pages);
-        if have > part.first {
-            self.cut(model, part.first);
-        } else if have < part.first {
-            return Err(CudaError::new("loading weights", "the pages before them are not there"));
-        }
-        let held = self.resident.entry(model).or_insert_with(|| (Arc::clone(instance), 0));
-        let (head, rest) = part.pages.split_at(part.pages.len().min(1));
-        for pages in [head, rest] {
-            let first = held.1;
-            let count = u32::try_from(pages.len()).unwrap_or(u32::MAX);
-            if count > part.total.get() - first {
-                return Err(CudaError::new("loading weights", "they have fewer pages"));
-            }
-            self.pool.map(pages, instance.range(), first)?;
-            held.1 = first + count;
-            let places = first..held.1;
-            copy(&self.context, &self.stream, &mut self.staging, instance, places)?;
-        }
+        let (context, stream, staging) = (&self.context, &self.stream, &mut self.staging);
+        let copy = |places| copy(context, stream, staging, instance, places);
+        self.cache.load(model, instance.range(), part, copy)?;
         self.over.record(&self.stream)?;
         while !self.over.is_past()? {
             pause(&self.host, due);
         }
         Ok(())
-    }
-
-    /// Takes all models' pages: addresses can only be given back without.
-    fn cut_all(&mut self) {
-        while let Some(&model) = self.resident.keys().next() {
-            self.cut(model, 0);
-        }
-    }
-
-    /// Takes a model's pages from `keep` on.
-    fn cut(&mut self, model: ModelId, keep: u32) {
-        let Some((instance, pages)) = self.resident.get_mut(&model) else { return };
-        if keep < *pages {
-            // What cannot be unmapped cannot be mapped to another model either: its LOAD fails.
-            let _ = instance.range().unmap(keep..*pages);
-            *pages = keep;
-        }
-        if *pages == 0 {
-            self.resident.remove(&model);
-        }
     }
 }
 
@@ -205,8 +155,4 @@ fn used(len: usize, places: Range<u32>) -> Range<usize> {
         (place * page_bytes()).min(len)
     };
     begin(places.start)..begin(places.end)
-}
-
-fn page_bytes() -> usize {
-    usize::try_from(PAGE_BYTES).expect("a page fits the address space")
 }

@@ -5,25 +5,24 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cudarc::driver::result;
-use cudarc::driver::sys;
-
-use super::driver::Context;
-use super::error::{CudaError, Tried as _};
+use super::error::CudaError;
+use super::memory_driver::MemoryDriver;
 
 /// A range of device memory.
 pub(super) struct Buffer {
     address: u64,
     len: usize,
-    context: Arc<Context>,
+    driver: Arc<dyn MemoryDriver>,
 }
 
 impl Buffer {
     /// At least one byte is taken.
-    pub(super) fn new(context: &Arc<Context>, len: usize) -> Result<Self, CudaError> {
-        // SAFETY: a thread that has the context has entered it.
-        let address = unsafe { result::malloc_sync(len.max(1)) }.tried("taking device memory")?;
-        Ok(Self { address, len, context: Arc::clone(context) })
+    pub(super) fn new<D: MemoryDriver + 'static>(
+        driver: &Arc<D>,
+        len: usize,
+    ) -> Result<Self, CudaError> {
+        let driver: Arc<dyn MemoryDriver> = Arc::<D>::clone(driver);
+        Ok(Self { address: driver.take(len)?, len, driver })
     }
 
     pub(super) const fn address(&self) -> u64 {
@@ -37,22 +36,21 @@ impl Buffer {
     /// Fills it with zeros and waits for it.
     pub(super) fn clear(&self) -> Result<(), CudaError> {
         // SAFETY: it is memory of that length.
-        unsafe { result::memset_d8_sync(self.address, 0, self.len) }.tried("clearing memory")
+        unsafe { self.driver.clear(self.address, self.len) }
     }
 
     /// Copies bytes to its begin and waits for it.
     pub(super) fn fill(&self, bytes: &[u8]) -> Result<(), CudaError> {
         assert!(bytes.len() <= self.len, "what is copied fits");
-        // SAFETY: it fits, and the copy is done when this returns.
-        unsafe { result::memcpy_htod_sync(self.address, bytes) }.tried("copying to the device")
+        // SAFETY: it fits.
+        unsafe { self.driver.fill(self.address, bytes) }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let _ = self.context.enter();
         // SAFETY: nobody else has it.
-        let _ = unsafe { result::free_sync(self.address) };
+        unsafe { self.driver.give_back(self.address) };
     }
 }
 
@@ -66,7 +64,7 @@ impl fmt::Debug for Buffer {
 pub(super) struct Pinned {
     pointer: *mut u8,
     len: usize,
-    context: Arc<Context>,
+    driver: Arc<dyn MemoryDriver>,
 }
 
 // SAFETY: it is plain memory with one owner.
@@ -76,15 +74,15 @@ unsafe impl Sync for Pinned {}
 
 impl Pinned {
     /// Zeros; at least one byte is taken.
-    pub(super) fn new(context: &Arc<Context>, len: usize) -> Result<Self, CudaError> {
-        let flags = sys::CU_MEMHOSTALLOC_PORTABLE;
-        // SAFETY: a thread that has the context has entered it.
-        let pointer =
-            unsafe { result::malloc_host(len.max(1), flags) }.tried("taking pinned memory")?;
-        let pointer = pointer.cast::<u8>();
+    pub(super) fn new<D: MemoryDriver + 'static>(
+        driver: &Arc<D>,
+        len: usize,
+    ) -> Result<Self, CudaError> {
+        let driver: Arc<dyn MemoryDriver> = Arc::<D>::clone(driver);
+        let pointer = driver.take_host(len)?;
         // SAFETY: it is memory of that length that nobody else has.
         unsafe { pointer.write_bytes(0, len) };
-        Ok(Self { pointer, len, context: Arc::clone(context) })
+        Ok(Self { pointer, len, driver })
     }
 
     pub(super) const fn bytes(&self) -> &[u8] {
@@ -100,9 +98,8 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        let _ = self.context.enter();
         // SAFETY: nobody else has it.
-        let _ = unsafe { result::free_host(self.pointer.cast()) };
+        unsafe { self.driver.give_back_host(self.pointer) };
     }
 }
 

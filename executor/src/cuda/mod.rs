@@ -24,12 +24,15 @@ pub mod launch;
 mod linear;
 mod loader;
 mod memory;
+mod memory_driver;
 mod module;
 mod pages;
+mod reservation;
 mod setup;
 mod wait;
+mod weights_cache;
 
 pub use alone::{Alone, Took};
-pub use device::CudaDevice;
+pub use device::{CudaDevice, CudaOptions};
 pub use driver::{GpuInfo, available, gpus};
 pub use error::CudaError;

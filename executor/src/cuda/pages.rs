@@ -10,59 +10,32 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use clockwork_wire::{PAGE_BYTES, Pages};
-use cudarc::driver::sys::{
-    self, CUmemAccess_flags, CUmemAccessDesc, CUmemAllocationHandleType, CUmemAllocationProp,
-    CUmemAllocationProp_st__bindgen_ty_1, CUmemAllocationType, CUmemGenericAllocationHandle,
-    CUmemLocation, CUmemLocationType,
-};
 
-use super::driver::{Context, GpuInfo};
-use super::error::{CudaError, Tried as _};
+use super::error::CudaError;
+use super::memory_driver::{MemoryDriver, PageHandle, page_bytes};
 
 /// The physical pages of the weights cache.
 pub(super) struct PagePool {
-    pages: Vec<CUmemGenericAllocationHandle>,
-    location: CUmemLocation,
-    context: Arc<Context>,
+    pages: Vec<PageHandle>,
+    driver: Arc<dyn MemoryDriver>,
 }
 
 /// A model's range of addresses.
 pub(super) struct AddressRange {
     address: u64,
     bytes: usize,
-    context: Arc<Context>,
+    driver: Arc<dyn MemoryDriver>,
 }
 
 impl PagePool {
     /// Takes all pages.
-    pub(super) fn new(
-        gpu: &GpuInfo,
-        context: &Arc<Context>,
+    pub(super) fn new<D: MemoryDriver + 'static>(
+        driver: &Arc<D>,
         count: Pages,
     ) -> Result<Self, CudaError> {
-        let kind = CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE;
-        let location = CUmemLocation { type_: kind, id: gpu.ordinal };
-        let none = CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_NONE;
-        let what = CUmemAllocationProp {
-            type_: CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
-            requestedHandleTypes: none,
-            location,
-            win32HandleMetaData: std::ptr::null_mut(),
-            allocFlags: CUmemAllocationProp_st__bindgen_ty_1 {
-                compressionType: 0,
-                gpuDirectRDMACapable: 0,
-                usage: 0,
-                reserved: [0; 4],
-            },
-        };
-        let mut pool = Self { pages: Vec::new(), location, context: Arc::clone(context) };
+        let mut pool = Self { pages: Vec::new(), driver: Arc::<D>::clone(driver) };
         for _ in 0..count.get() {
-            let mut page = 0;
-            // SAFETY: it writes one handle of what is described.
-            unsafe { sys::cuMemCreate(&raw mut page, page_bytes(), &raw const what, 0) }
-                .result()
-                .tried("taking a page of the weights cache")?;
-            pool.pages.push(page);
+            pool.pages.push(driver.take_page()?);
         }
         Ok(pool)
     }
@@ -98,9 +71,7 @@ impl PagePool {
         let handle = handle.ok_or_else(|| CudaError::new("mapping a page", "no such page"))?;
         let address = range.at(place)?;
         // SAFETY: the place lies inside the range, which is reserved; the page was taken.
-        unsafe { sys::cuMemMap(address, page_bytes(), 0, handle, 0) }
-            .result()
-            .tried("mapping a page")
+        unsafe { self.driver.map(address, handle) }
     }
 
     /// Lets kernels and copies use places that have pages.
@@ -108,39 +79,30 @@ impl PagePool {
         if places.is_empty() {
             return Ok(());
         }
-        let access = CUmemAccessDesc {
-            location: self.location,
-            flags: CUmemAccess_flags::CU_MEM_ACCESS_FLAGS_PROT_READWRITE,
-        };
         let (begin, bytes) = range.part(places)?;
         // SAFETY: pages were just mapped there.
-        unsafe { sys::cuMemSetAccess(begin, bytes, &raw const access, 1) }
-            .result()
-            .tried("allowing access to pages")
+        unsafe { self.driver.allow(begin, bytes) }
     }
 }
 
 impl Drop for PagePool {
     fn drop(&mut self) {
-        let _ = self.context.enter();
         for &page in &self.pages {
             // SAFETY: nobody else has it; a page that is mapped stays until it is unmapped.
-            let _ = unsafe { sys::cuMemRelease(page) };
+            unsafe { self.driver.give_back_page(page) };
         }
     }
 }
 
 impl AddressRange {
     /// Reserves addresses for so many pages, at least one.
-    pub(super) fn new(context: &Arc<Context>, pages: Pages) -> Result<Self, CudaError> {
+    pub(super) fn new<D: MemoryDriver + 'static>(
+        driver: &Arc<D>,
+        pages: Pages,
+    ) -> Result<Self, CudaError> {
         let count = usize::try_from(pages.get().max(1)).expect("a count fits the address space");
         let bytes = count * page_bytes();
-        let mut address = 0;
-        // SAFETY: it writes one address.
-        unsafe { sys::cuMemAddressReserve(&raw mut address, bytes, 0, 0, 0) }
-            .result()
-            .tried("reserving addresses")?;
-        Ok(Self { address, bytes, context: Arc::clone(context) })
+        Ok(Self { address: driver.reserve(bytes)?, bytes, driver: Arc::<D>::clone(driver) })
     }
 
     pub(super) const fn address(&self) -> u64 {
@@ -154,7 +116,7 @@ impl AddressRange {
         }
         let (begin, bytes) = self.part(places)?;
         // SAFETY: the places lie inside the range and hold whole pages.
-        unsafe { sys::cuMemUnmap(begin, bytes) }.result().tried("unmapping pages")
+        unsafe { self.driver.unmap(begin, bytes) }
     }
 
     /// Where some places begin, at least one, and how many bytes they are.
@@ -175,14 +137,9 @@ impl AddressRange {
 
 impl Drop for AddressRange {
     fn drop(&mut self) {
-        let _ = self.context.enter();
         // SAFETY: nobody else has it, and whoever mapped pages has unmapped them.
-        let _ = unsafe { sys::cuMemAddressFree(self.address, self.bytes) };
+        unsafe { self.driver.release(self.address, self.bytes) };
     }
-}
-
-fn page_bytes() -> usize {
-    usize::try_from(PAGE_BYTES).expect("a page fits the address space")
 }
 
 impl fmt::Debug for PagePool {

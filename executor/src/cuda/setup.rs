@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use clockwork_wire::{BatchProfile, BatchSize, ModelProfile, Span};
@@ -32,7 +31,7 @@ pub(super) struct Program {
 pub(super) struct Instance {
     program: Arc<Program>,
     graphs: Vec<Prepared>,
-    range: AddressRange,
+    range: Arc<AddressRange>,
 }
 
 /// Makes instances.
@@ -67,7 +66,7 @@ impl Instance {
         &self.program.fingerprint
     }
 
-    pub(super) const fn range(&self) -> &AddressRange {
+    pub(super) const fn range(&self) -> &Arc<AddressRange> {
         &self.range
     }
 
@@ -79,19 +78,17 @@ impl Instance {
 }
 
 impl Setup {
-    /// Opens the libraries; kernels are compiled or read from `folder`. Models run at these sites, with so
-    /// many bytes of workspace.
+    /// Models run at these sites, with so many bytes of workspace.
     pub(super) fn new(
         gpu: &GpuInfo,
         context: &Arc<Context>,
+        engine: Engine,
         sites: Sites,
         workspace: usize,
-        folder: Option<&Path>,
-    ) -> Result<Self, CudaError> {
-        let engine = Engine::new(gpu, context, folder)?;
+    ) -> Self {
         let (programs, hosts) = (BTreeMap::new(), BTreeMap::new());
         let (gpu, context) = (gpu.clone(), Arc::clone(context));
-        Ok(Self { gpu, engine, context, sites, workspace, programs, hosts })
+        Self { gpu, engine, context, sites, workspace, programs, hosts }
     }
 
     /// Makes so many instances of a model.
@@ -180,7 +177,7 @@ impl Setup {
 
     /// Addresses and graphs for one more instance.
     fn instance(&self, program: &Arc<Program>) -> Result<Instance, CudaError> {
-        let range = AddressRange::new(&self.context, program.profile.pages)?;
+        let range = Arc::new(AddressRange::new(&self.context, program.profile.pages)?);
         let sites = Sites { weights: range.address(), ..self.sites };
         let prepare = |plan: &Arc<Plan>| self.engine.prepare(plan, &sites, &program.choices);
         let graphs = program.plans.iter().map(prepare).collect::<Result<_, _>>()?;

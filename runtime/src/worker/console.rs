@@ -32,6 +32,11 @@ impl Console {
         }
     }
 
+    /// What a device has to say when it starts.
+    pub(super) fn note(&mut self, note: &str) {
+        self.line(note);
+    }
+
     pub(super) fn listening(&mut self, address: SocketAddr) {
         self.line(format_args!("IO service thread listening on {address}"));
     }

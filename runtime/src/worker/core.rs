@@ -36,6 +36,8 @@ pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), Wo
     let network = &options.config.network;
     let mut devices = (options.devices)(bell.foreign().ringer()).map_err(WorkerError::Devices)?;
     let ahead = devices.iter_mut().filter_map(|device| device.ahead()).collect();
+    let mut console = Console::new(options.console, options.config.worker.report_interval);
+    devices.iter().flat_map(|device| device.notes()).for_each(|note| console.note(note));
     let intake = intake(&options.config.worker);
     let resolver = Resolver::start(options.catalogue, intake, ahead, bell.foreign());
     let mut core = Core {
@@ -44,7 +46,7 @@ pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), Wo
         gate: Rc::new(RefCell::new(Gate::new(&network.token))),
         kept: Kept::new(count(options.config.worker.results_kept)),
         resolver: resolver.map_err(WorkerError::Resolver)?,
-        console: Console::new(options.console, options.config.worker.report_interval),
+        console,
     };
     core.console.listening(listener.address());
     let gate = Rc::clone(&core.gate);

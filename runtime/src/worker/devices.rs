@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clockwork_config::{Config, ExecutorConfig};
 use clockwork_executor::cpu::{CpuDevice, Host};
-use clockwork_executor::cuda::{CudaDevice, GpuInfo};
+use clockwork_executor::cuda::{CudaDevice, CudaOptions, GpuInfo};
 use clockwork_executor::emulated::Emulated;
 use clockwork_executor::{Device, DeviceSpec};
 use clockwork_wire::Pages;
@@ -60,8 +60,12 @@ pub fn cuda(config: &Config, gpus: Vec<GpuInfo>) -> DeviceFactory {
             let place = Arc::new(move || cpu.into_iter().for_each(placement::move_to));
             let host = Host { clock: Arc::new(clock::now), wake: Arc::clone(&wake), place };
             let spec = DeviceSpec { depth: 2, ..spec(&config.executor, &gpu.class()) };
-            let kernels = kept.as_ref().map(|kept| kept.join(gpu.class()));
-            let device = CudaDevice::new(gpu, spec, &host, kernels.as_deref(), config.cores.spin);
+            let options = CudaOptions {
+                kernels: kept.as_ref().map(|kept| kept.join(gpu.class())),
+                spin: config.cores.spin,
+                graphs: config.executor.graphs_size,
+            };
+            let device = CudaDevice::new(gpu, spec, &host, &options);
             let device =
                 device.map_err(|error| format!("GPU {} ({}): {error}", gpu.ordinal, gpu.name))?;
             let device: Box<dyn Device> = Box::new(device);
