@@ -21,6 +21,8 @@ mod error;
 mod host;
 pub mod kernels;
 pub mod launch;
+#[cfg(test)]
+mod launches;
 mod linear;
 mod loader;
 mod memory;
