@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::hint;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 
@@ -17,7 +18,8 @@ use rtrb::{Consumer, Producer};
 use super::clock::DeviceClock;
 use super::driver::{Context, Event, Stream};
 use super::error::CudaError;
-use super::memory::{Buffer, Pinned};
+use super::memory::Buffer;
+use super::reservation::IoMemory;
 use super::setup::Instance;
 use super::wait::pause;
 use crate::cpu::{Host, copy_inputs, guarded};
@@ -40,10 +42,9 @@ pub(super) struct Core {
     host: Host,
     context: Arc<Context>,
     clock: DeviceClock,
-    /// Where graphs find the addresses of inputs and outputs.
-    descriptor: Buffer,
-    device_io: Buffer,
-    host_io: Pinned,
+    io: IoMemory,
+    /// What the descriptor will say when all that is enqueued is done.
+    described: [u64; 2],
     copy_in: Stream,
     exec: Stream,
     copy_out: Stream,
@@ -60,9 +61,8 @@ pub(super) struct Core {
 struct Running {
     job: Job,
     moments: Moments,
-    /// Bytes of its inputs and outputs, in the io memories.
-    outputs: std::ops::Range<usize>,
-    absent: bool,
+    /// Where its outputs are in the io memories.
+    outputs: Range<usize>,
     /// When it should be over.
     due: Nanos,
 }
@@ -77,21 +77,19 @@ struct Moments {
 }
 
 impl Core {
-    /// Takes over the descriptor, and memory for inputs and outputs on device and host.
+    /// Takes over the memory for inputs and outputs.
     pub(super) fn new(
         host: Host,
         context: &Arc<Context>,
-        descriptor: Buffer,
-        (device_io, host_io): (Buffer, Pinned),
+        io: IoMemory,
         spin: Span,
     ) -> Result<Self, CudaError> {
         let stream = || Stream::new(context);
         Ok(Self {
             clock: DeviceClock::new(&host, context)?,
             host,
-            descriptor,
-            device_io,
-            host_io,
+            io,
+            described: [0; 2],
             copy_in: stream()?,
             exec: stream()?,
             copy_out: stream()?,
@@ -152,65 +150,91 @@ impl Core {
         let (inputs, outputs) = (bytes(plan.sizes().input), bytes(plan.sizes().output));
         let begin = job.io + inputs;
         let end = begin + outputs;
-        let memory = self.host_io.bytes_mut().get_mut(job.io..begin);
+        let memory = self.io.host.bytes_mut().get_mut(job.io..begin);
         let memory =
-            memory.filter(|_| end <= self.device_io.len()).ok_or(Status::INVALID_ACTION)?;
-        let absent = job.inputs.body.is_empty();
-        if !absent {
+            memory.filter(|_| end <= self.io.device.len()).ok_or(Status::INVALID_ACTION)?;
+        if !job.is_absent() {
             copy_inputs(&job.inputs, job.batch.count(), bytemuck::cast_slice_mut(memory))?;
         }
         let moments = match self.spare.pop() {
             Some(moments) => moments,
             None => Moments::new(&self.context).map_err(|_| FAILED)?,
         };
-        let places = [job.io, begin, end];
-        self.enqueue(&job, &moments, places).map_err(|_| FAILED)?;
-        let copy = Span::from_micros(20) + Span::from_f64(float(inputs + outputs) / COPIED_PER_NS);
-        self.free_at = self.free_at.max(self.host.now() + copy) + job.exec;
+        let copied = if job.is_absent() { outputs } else { inputs + outputs };
+        let outputs = begin..end;
+        self.enqueue(&job, &moments, &outputs).map_err(|_| FAILED)?;
+        let copies = Span::from_micros(20) + Span::from_f64(float(copied) / COPIED_PER_NS);
+        self.free_at = self.free_at.max(self.host.now() + copies) + job.exec;
         let due = self.free_at;
-        self.under_way.push_back(Running { job, moments, outputs: begin..end, absent, due });
+        self.under_way.push_back(Running { job, moments, outputs, due });
         Ok(())
     }
 
+    /// Gives the device all parts of a batch at once. What costs the host time stands before the launch
+    /// only if it must.
     fn enqueue(
         &mut self,
         job: &Job,
         moments: &Moments,
-        [begin, middle, end]: [usize; 3],
+        outputs: &Range<usize>,
     ) -> Result<(), CudaError> {
-        let at = |offset: usize| {
-            self.device_io.address() + u64::try_from(offset).expect("an offset fits 64 bits")
-        };
-        let (inputs, outputs) = (at(begin), at(middle));
         let (_, prepared) = job
             .instance
             .batch(job.batch)
             .ok_or_else(|| CudaError::new("running a batch", "it is not prepared"))?;
-        moments.copying.record(&self.copy_in)?;
-        if job.inputs.body.is_empty() {
-            // SAFETY: the io memory has these bytes, which the worker gives to this batch alone until its
-            // completion.
-            unsafe { self.copy_in.clear(inputs, middle - begin)? };
-        } else {
-            // SAFETY: as above, for both io memories.
-            unsafe { self.copy_in.copy_in(inputs, &self.host_io.bytes()[begin..middle])? };
-        }
-        moments.copied.record(&self.copy_in)?;
-        self.exec.wait(&moments.copied)?;
-        // SAFETY: the descriptor has sixteen bytes; the graphs that read it are on the same stream.
-        unsafe { self.exec.write(self.descriptor.address(), inputs)? };
-        // SAFETY: as above.
-        unsafe { self.exec.write(self.descriptor.address() + 8, outputs)? };
+        let inputs = self.enqueue_inputs(job, moments, job.io..outputs.start)?;
+        self.describe([inputs, at(&self.io.device, outputs.start)])?;
         moments.begun.record(&self.exec)?;
         // SAFETY: the device has the sites for life and runs graphs on this thread only; the worker runs
         // models whose weights are loaded.
         unsafe { prepared.run(&self.exec)? };
         moments.executed.record(&self.exec)?;
         self.copy_out.wait(&moments.executed)?;
-        let answers = &mut self.host_io.bytes_mut()[middle..end];
-        // SAFETY: as for the inputs.
-        unsafe { self.copy_out.copy_out(answers, outputs)? };
+        let answers = &mut self.io.host.bytes_mut()[outputs.clone()];
+        // SAFETY: the io memories have these bytes, which the worker gives to this batch alone until its
+        // completion.
+        unsafe { self.copy_out.copy_out(answers, at(&self.io.device, outputs.start))? };
         moments.over.record(&self.copy_out)
+    }
+
+    /// Brings inputs to the device, and lets the execution wait for them; where they will be. Zeros are
+    /// there.
+    fn enqueue_inputs(
+        &self,
+        job: &Job,
+        moments: &Moments,
+        inputs: Range<usize>,
+    ) -> Result<u64, CudaError> {
+        if job.is_absent() && inputs.len() <= self.io.zeros.len() {
+            return Ok(self.io.zeros.address());
+        }
+        let to = at(&self.io.device, inputs.start);
+        moments.copying.record(&self.copy_in)?;
+        if job.is_absent() {
+            // SAFETY: the io memories have these bytes, which the worker gives to this batch alone until
+            // its completion.
+            unsafe { self.copy_in.clear(to, inputs.len())? };
+        } else {
+            // SAFETY: as above.
+            unsafe { self.copy_in.copy_in(to, &self.io.host.bytes()[inputs])? };
+        }
+        moments.copied.record(&self.copy_in)?;
+        self.exec.wait(&moments.copied)?;
+        Ok(to)
+    }
+
+    /// Lets the graphs that follow read and write at these addresses.
+    fn describe(&mut self, addresses: [u64; 2]) -> Result<(), CudaError> {
+        for (offset, address) in (0..).step_by(8).zip(addresses) {
+            let word = self.io.descriptor.address() + offset;
+            let known = &mut self.described[usize::from(offset > 0)];
+            if *known != address {
+                // SAFETY: the descriptor has sixteen bytes; the graphs that read it are on this stream.
+                unsafe { self.exec.write(word, address)? };
+                *known = address;
+            }
+        }
+        Ok(())
     }
 
     /// The completion of the oldest batch, which is over.
@@ -237,15 +261,28 @@ impl Core {
             let duration = Span::from_f64(end.nanoseconds_since(begin)?.max(0.0));
             Ok(Interval { begin: from, end: to.max(from), duration })
         };
-        let answers = &self.host_io.bytes()[running.outputs.clone()];
-        let output = if running.absent { Payload::EMPTY } else { Payload::new(answers.to_vec()) };
+        let answers = &self.io.host.bytes()[running.outputs.clone()];
+        let exec = interval(begun, executed)?;
+        let (copy_input, output) = if running.job.is_absent() {
+            let nothing = Interval { begin: exec.begin, end: exec.begin, duration: Span::ZERO };
+            (nothing, Payload::EMPTY)
+        } else {
+            (interval(copying, copied)?, Payload::new(answers.to_vec()))
+        };
         Ok(Completion {
-            copy_input: interval(copying, copied)?,
-            exec: interval(begun, executed)?,
+            copy_input,
+            exec,
             copy_output: interval(executed, over)?,
             output,
             ..Completion::bare(running.job.id, Status::OK)
         })
+    }
+}
+
+impl Job {
+    /// Whether the client sent no inputs, to measure all else.
+    fn is_absent(&self) -> bool {
+        self.inputs.body.is_empty()
     }
 }
 
@@ -266,6 +303,11 @@ impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core").finish_non_exhaustive()
     }
+}
+
+/// Where a byte of a memory is.
+fn at(memory: &Buffer, offset: usize) -> u64 {
+    memory.address() + u64::try_from(offset).expect("an offset fits 64 bits")
 }
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "an estimate")]

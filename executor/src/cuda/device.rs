@@ -110,16 +110,15 @@ impl CudaDevice {
         let (free, _) = context.free_and_total()?;
         let used = MemoryUse { total, libraries: before.saturating_sub(after), free };
         let notes = used.notes(gpu, &spec, options.graphs);
-        let Reservation { pool, workspace, scratch, descriptor, device_io, host_io } = reservation;
+        let Reservation { pool, workspace, scratch, io } = reservation;
         let sites = Sites {
-            descriptor: descriptor.address(),
+            descriptor: io.descriptor.address(),
             workspace: workspace.address(),
             weights: 0,
             scratch: (scratch.address(), scratch.len()),
         };
         let setup = Setup::new(gpu, &context, engine, sites, workspace.len());
-        let io = (device_io, host_io);
-        let core = Core::new(host.clone(), &context, descriptor, io, options.spin)?;
+        let core = Core::new(host.clone(), &context, io, options.spin)?;
         let beside = Host { place: Arc::new(|| ()), ..host.clone() };
         let loader = Loader::new(beside, &context, pool)?;
         let (make, made) = mpsc::channel();

@@ -31,7 +31,7 @@ pub(super) struct Engine {
 pub(super) struct Prepared {
     graph: Graph,
     /// What its kernels read besides weights.
-    _tables: Buffer,
+    _tables: Option<Buffer>,
     /// Where its kernels are: a graph does not keep the code that it runs.
     _module: Arc<Module>,
 }
@@ -95,9 +95,13 @@ impl Engine {
         choices: &Choices,
     ) -> Result<Prepared, CudaError> {
         let (_, list) = launches(plan, sites, 0)?;
-        let tables = Buffer::new(self.stream.context(), list.bytes().len())?;
-        let (launches, list) = launches(plan, sites, tables.address())?;
-        tables.fill(list.bytes())?;
+        // Taking memory makes launches wait (see `launches`), and most plans need none.
+        let bytes = Some(list.bytes().len()).filter(|&bytes| bytes > 0);
+        let tables = bytes.map(|bytes| Buffer::new(self.stream.context(), bytes)).transpose()?;
+        let (launches, list) = launches(plan, sites, tables.as_ref().map_or(0, Buffer::address))?;
+        if let Some(tables) = &tables {
+            tables.fill(list.bytes())?;
+        }
         let graph = self.stream.capture(|| {
             for (step, launch) in plan.steps().iter().zip(&launches) {
                 self.enqueue(plan.target(), step, launch.as_ref(), sites, choices)?;

@@ -63,7 +63,7 @@ impl Bench {
         Ok(Self {
             buffer: Buffer::new(&context, BYTES)?,
             pinned: Pinned::new(&context, BYTES)?,
-            pool: PagePool::new(gpu, &context, Pages::new(PAGES))?,
+            pool: PagePool::new(&context, Pages::new(PAGES))?,
             range: AddressRange::new(&context, Pages::new(PAGES))?,
             code: machine_code(gpu.capability, None)?,
             context,

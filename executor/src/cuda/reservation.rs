@@ -23,11 +23,18 @@ pub(super) struct Reservation {
     pub(super) workspace: Buffer,
     /// For libraries.
     pub(super) scratch: Buffer,
-    /// Where graphs find the addresses of inputs and outputs.
+    pub(super) io: IoMemory,
+}
+
+/// What was taken for inputs and outputs.
+#[derive(Debug)]
+pub(super) struct IoMemory {
+    /// Where graphs find their addresses.
     pub(super) descriptor: Buffer,
-    /// For inputs and outputs, on the device and on the host.
-    pub(super) device_io: Buffer,
-    pub(super) host_io: Pinned,
+    pub(super) device: Buffer,
+    pub(super) host: Pinned,
+    /// Inputs that clients did not send.
+    pub(super) zeros: Buffer,
 }
 
 impl Reservation {
@@ -49,10 +56,21 @@ impl Reservation {
             pool: PagePool::new(driver, spec.pages)?,
             workspace: Buffer::new(driver, length(spec.workspace_pool))?,
             scratch: Buffer::new(driver, SCRATCH)?,
-            descriptor: Buffer::new(driver, DESCRIPTOR)?,
-            device_io: Buffer::new(driver, length(spec.io_pool))?,
-            host_io: Pinned::new(driver, length(spec.io_pool))?,
+            io: IoMemory::new(driver, length(spec.io_pool))?,
         })
+    }
+}
+
+impl IoMemory {
+    fn new<D: MemoryDriver + 'static>(driver: &Arc<D>, bytes: usize) -> Result<Self, CudaError> {
+        let memory = Self {
+            descriptor: Buffer::new(driver, DESCRIPTOR)?,
+            device: Buffer::new(driver, bytes)?,
+            host: Pinned::new(driver, bytes)?,
+            zeros: Buffer::new(driver, ZEROS)?,
+        };
+        memory.zeros.clear()?;
+        Ok(memory)
     }
 }
 
@@ -96,8 +114,11 @@ fn mib(bytes: u64) -> String {
 /// Memory for libraries while they compute.
 pub(super) const SCRATCH: usize = 256 << 20;
 
-/// [`SCRATCH`] and what is small.
-const LIBRARIES: u64 = (256 << 20) + CHUNK;
+/// A hundred pictures of 224 by 224; inputs of larger batches are cleared each time.
+const ZEROS: usize = 64 << 20;
+
+/// [`SCRATCH`], [`ZEROS`] and what is small.
+const LIBRARIES: u64 = (320 << 20) + CHUNK;
 
 /// Two addresses.
 const DESCRIPTOR: usize = 16;
@@ -128,7 +149,7 @@ mod tests {
     fn every_byte_is_taken_at_start_and_given_back_at_the_end() {
         let gpu = FakeGpu::new(2 * GIB);
         let reserved = Reservation::new(&gpu, &spec(64), 512 << 20).unwrap();
-        assert_eq!(gpu.taken(), GIB + (256 << 20) + (64 << 20) + (3 << 20) + 16);
+        assert_eq!(gpu.taken(), GIB + (256 << 20) + 2 * (64 << 20) + (3 << 20) + 16);
         assert_eq!(gpu.host_taken(), 3 << 20);
         drop(reserved);
         assert!(gpu.is_untouched());
@@ -141,7 +162,10 @@ mod tests {
             gpu.refuse_after(calls);
             let reserved = Reservation::new(&gpu, &spec(4), GIB);
             if !gpu.has_refused() {
-                assert!(reserved.is_ok() && calls == 9, "4 pages, 4 buffers and host memory");
+                assert!(
+                    reserved.is_ok() && calls == 11,
+                    "4 pages, 5 buffers, zeros and host memory"
+                );
                 return;
             }
             assert!(reserved.is_err() && gpu.is_untouched(), "refused after {calls} calls");
