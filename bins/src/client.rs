@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clockwork_config::{Config, Sources};
-use clockwork_executor::zoo;
 use clockwork_runtime::client::{self, Options, Report};
 use clockwork_runtime::shutdown::Shutdown;
 use clockwork_wire::Span;
 use clockwork_workload::registry;
 
 use crate::process::say;
+use crate::workload::{self, TraceArguments};
 use crate::{Failure, process};
 
 /// The client's command line.
@@ -55,6 +55,8 @@ pub struct Arguments {
     /// How inputs are sent: none or lz4.
     #[arg(long)]
     compress: Option<String>,
+    #[command(flatten)]
+    trace: TraceArguments,
     /// A configuration file in TOML.
     #[arg(short, long)]
     config: Option<PathBuf>,
@@ -67,15 +69,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     process::begin(1)?;
     let usage = |error: clockwork_workload::UsageError| Failure::usage(error.to_string());
-    let plan = registry::find(&arguments.workload).map_err(usage)?;
-    let plan = plan.plan(&arguments.parameters).map_err(usage)?;
+    let found = registry::find(&arguments.workload).map_err(usage)?;
     let Config { client, network, cores, .. } = configuration(arguments)?;
+    let context = arguments.trace.context(client.seed)?;
+    let plan = found.plan(&arguments.parameters, &context).map_err(usage)?;
+    let models = workload::models()?;
     let options = Options {
         address: arguments.address.clone(),
         workload: arguments.workload.clone(),
         plan,
         length: arguments.seconds.map(|s| Span::from_f64(s * 1e9)),
-        catalogue: catalogue()?,
+        catalogue: format!("{} models in {}", models.names.len(), models.place),
         client,
         network,
         requests: arguments.requests.clone(),
@@ -99,30 +103,6 @@ fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
         .flag("client.slo", arguments.slo.clone())
         .flag("client.compress", arguments.compress.clone());
     sources.resolve().map(|resolved| resolved.config).map_err(|e| Failure::usage(e.to_string()))
-}
-
-/// How many models there are to ask for, and where: the built-in zoo, or the folders in
-/// `CLOCKWORK_MODEL_DIR`.
-fn catalogue() -> Result<String, Failure> {
-    let Some(dir) = std::env::var_os("CLOCKWORK_MODEL_DIR").filter(|dir| !dir.is_empty()) else {
-        return Ok(format!("{} models in <built-in>", zoo::names().count()));
-    };
-    let dir = PathBuf::from(dir);
-    let unreadable = |source| UnreadableModels { dir: dir.clone(), source };
-    let entries = std::fs::read_dir(&dir).map_err(unreadable)?;
-    let is_model = |folder: PathBuf| {
-        ["model.clockwork_params", "manifest.json"].iter().any(|file| folder.join(file).exists())
-    };
-    let models = entries.flatten().filter(|entry| is_model(entry.path())).count();
-    Ok(format!("{models} models in {}", dir.display()))
-}
-
-/// The folder of models cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("CLOCKWORK_MODEL_DIR is `{}`, which cannot be read: unset it for the built-in models", dir.display())]
-struct UnreadableModels {
-    dir: PathBuf,
-    source: std::io::Error,
 }
 
 /// Writes the summary of a run.

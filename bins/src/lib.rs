@@ -20,6 +20,7 @@ pub mod simpleclient;
 mod stages;
 pub mod up;
 pub mod worker;
+pub mod workload;
 pub mod zoo;
 
 pub use failure::{Failure, exit};

@@ -15,7 +15,7 @@ use clockwork_wire::{
     Credits, Encoding, Home, InferRequest, InferResponse, LoadRequest, LoadResponse, ModelId,
     Payload, ReplaceResponse, Role, Span, Status, UnloadResponse, UploadResponse,
 };
-use clockwork_workload::registry;
+use clockwork_workload::{Context, registry};
 
 /// What the controller does, and what it saw.
 #[derive(Default)]
@@ -312,7 +312,7 @@ fn answer(hub: &Hub<ServiceSide>, link: LinkId, ask: Ask<Payload>, script: &mut 
         Ask::List(id) => {
             let status = if script.bounces > 0 { Status::INITIALIZING } else { Status::OK };
             script.bounces = script.bounces.saturating_sub(1);
-            hub.send(link, Answer::Listing(Listing { id, status, models: Vec::new() }));
+            hub.send(link, Answer::Listing(Listing { id, status, models: Vec::new(), gpus: 1 }));
         }
         Ask::Unload(request) => {
             let known = request.model.get() < 10;
@@ -385,7 +385,7 @@ fn options(address: SocketAddr, name: &str, arguments: &[&str], shutdown: Shutdo
     Options {
         address: address.to_string(),
         workload: name.into(),
-        plan: workload.plan(&arguments).expect("arguments that fit"),
+        plan: workload.plan(&arguments, &Context::default()).expect("arguments that fit"),
         length: None,
         catalogue: "61 models in <built-in>".into(),
         client: ClientConfig {

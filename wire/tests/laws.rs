@@ -7,9 +7,9 @@ use std::fmt::Write;
 
 use clockwork_wire::codec::{
     Actions, ActionsEncoder, BODY_PREFIX_BYTES, BodyId, DecodeError, FrameKind, INLINE_MAX, Limits,
-    Listing, PREAMBLE_BYTES, Ping, Preamble, Requests, RequestsEncoder, Responses,
-    ResponsesEncoder, Results, ResultsEncoder, body_prefix, decode_hello, decode_ping,
-    encode_hello, encode_ping, is_inline, stamp, stamp_all,
+    PREAMBLE_BYTES, Ping, Preamble, Requests, RequestsEncoder, Responses, ResponsesEncoder,
+    Results, ResultsEncoder, body_prefix, decode_hello, decode_ping, encode_hello, encode_ping,
+    is_inline, stamp, stamp_all,
 };
 use clockwork_wire::{
     ActionId, BatchProfile, BatchSize, BootId, Credits, Foreign, Hello, LinkKind, LoadedModel,
@@ -83,8 +83,8 @@ proptest! {
         for load in &loads {
             encoder.load(load);
         }
-        for Listing { id, status, models } in &listings {
-            encoder.listing(*id, *status, models);
+        for listing in &listings {
+            encoder.listing(listing);
         }
         for unload in &unloads {
             encoder.unload(unload);

@@ -100,6 +100,7 @@ pub async fn run_on_core(
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Report, ClientError> {
     let plan: Plan = std::mem::take(&mut options.plan);
+    let notes = plan.notes().to_vec();
     let engine = Engine::new(plan, options.client.seed);
     let shutdown = options.shutdown.clone();
     introduce(&options, tell);
@@ -113,17 +114,21 @@ pub async fn run_on_core(
     };
     let outcomes = run.serve().await;
     run.close().await;
-    report(options.requests.as_deref(), &outcomes?)
+    report(options.requests.as_deref(), &outcomes?, notes)
 }
 
 /// Writes the records, if somebody wants them, and sums up.
-fn report(requests: Option<&Path>, outcomes: &Outcomes) -> Result<Report, ClientError> {
+fn report(
+    requests: Option<&Path>,
+    outcomes: &Outcomes,
+    notes: Vec<String>,
+) -> Result<Report, ClientError> {
     let Outcomes { statistics, end, records } = outcomes;
     if let Some(path) = requests {
         let failed = |source| ClientError::Records { path: path.into(), source };
         records.write(path).map_err(failed)?;
     }
-    Ok(statistics.report(*end))
+    Ok(Report { notes, ..statistics.report(*end) })
 }
 
 /// Connects, loads and waits until the controller serves.

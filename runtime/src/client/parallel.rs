@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use clockwork_config::CoresConfig;
 use clockwork_workload::Engine;
 
-use super::run::{Loaded, Outcomes, Run};
+use super::run::{Outcomes, Prepared, Run};
 use super::{ClientError, Options, Progress, Report, connect, introduce, report};
 use crate::placement;
 use crate::rt::{self, Core, Doorbell, ExecutorError};
@@ -27,6 +27,7 @@ pub(super) fn run(
 ) -> std::result::Result<Result<Report>, ExecutorError> {
     introduce(&options, tell);
     let requests = options.requests.clone();
+    let notes = options.plan.notes().to_vec();
     let parts = divide(options);
     let start = Arc::new(Start::new(parts.len()));
     let (say, heard) = mpsc::channel();
@@ -46,7 +47,7 @@ pub(super) fn run(
     relay(&heard, running.len(), tell);
     let outcomes = running.into_iter().map(Core::join).collect::<std::result::Result<Vec<_>, _>>();
     Ok(sum_up(outcomes?).and_then(|sum| match sum {
-        Some(outcomes) => report(requests.as_deref(), &outcomes),
+        Some(outcomes) => report(requests.as_deref(), &outcomes, notes),
         None => Ok(Report::default()),
     }))
 }
@@ -108,8 +109,8 @@ async fn work(
         let session = connect(&options, tell).await?;
         let mut run = Run::new(session, engine, &options, tell);
         if index == 0 {
-            let models = run.prepare().await?;
-            start.give(models).await;
+            let prepared = run.prepare().await?;
+            start.give(prepared).await;
         } else {
             run.adopt(start.join(index).await);
         }
@@ -166,31 +167,31 @@ fn sum_up(parts: Vec<Result<Option<Outcomes>>>) -> Result<Option<Outcomes>> {
 struct Start {
     bells: Vec<Doorbell>,
     connected: AtomicUsize,
-    models: OnceLock<Vec<Loaded>>,
+    prepared: OnceLock<Prepared>,
 }
 
 impl Start {
     fn new(parts: usize) -> Self {
         let bells = (0..parts).map(|_| Doorbell::new()).collect();
-        Self { bells, connected: AtomicUsize::new(0), models: OnceLock::new() }
+        Self { bells, connected: AtomicUsize::new(0), prepared: OnceLock::new() }
     }
 
     /// The first core has loaded the models: waits for the others and gives them to them.
-    async fn give(&self, models: Vec<Loaded>) {
+    async fn give(&self, prepared: Prepared) {
         while self.connected.load(Ordering::Acquire) + 1 < self.bells.len() {
             self.bells[0].wait().await;
         }
-        self.models.set(models).expect("models are loaded once");
+        self.prepared.set(prepared).expect("models are loaded once");
         self.bells[1..].iter().for_each(Doorbell::ring);
     }
 
     /// Another core is connected: waits for the models.
-    async fn join(&self, index: usize) -> &[Loaded] {
+    async fn join(&self, index: usize) -> &Prepared {
         self.connected.fetch_add(1, Ordering::AcqRel);
         self.bells[0].ring();
         loop {
-            if let Some(models) = self.models.get() {
-                return models;
+            if let Some(prepared) = self.prepared.get() {
+                return prepared;
             }
             self.bells[index].wait().await;
         }

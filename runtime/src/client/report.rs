@@ -14,6 +14,8 @@ use super::statistics::rate;
 /// is only in `per_second`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
+    /// What the workload says of itself, such as how a trace was scaled.
+    pub notes: Vec<String>,
     /// How long requests were submitted after the warm-up.
     pub seconds: f64,
     /// How long requests were submitted before that.

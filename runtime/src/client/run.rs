@@ -32,6 +32,14 @@ pub(super) struct Loaded {
     input_size: u32,
 }
 
+/// What was there when the controller began to serve.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    models: Vec<Loaded>,
+    /// Devices that the controller reports.
+    gpus: u32,
+}
+
 /// What a run, or one part of it, has to say at its end.
 #[derive(Debug)]
 pub(super) struct Outcomes {
@@ -50,6 +58,8 @@ pub(super) struct Run<'a> {
     statistics: Statistics,
     records: Records,
     carried: Carried,
+    /// Devices that the controller reported.
+    gpus: u32,
     options: &'a Options,
     tell: &'a mut dyn FnMut(Progress),
 }
@@ -71,28 +81,31 @@ impl<'a> Run<'a> {
             unanswered: Slab::new(),
             statistics: Statistics::new(clock::now(), client.warmup),
             records: Records::new(options.requests.is_some()),
+            gpus: 0,
             options,
             tell,
         }
     }
 
-    /// Loads the models one after the other and waits until the controller serves; gives them.
-    pub(super) async fn prepare(&mut self) -> Result<Vec<Loaded>, ClientError> {
+    /// Loads the models one after the other and waits until the controller serves; gives what there
+    /// is then.
+    pub(super) async fn prepare(&mut self) -> Result<Prepared, ClientError> {
         let mut models = Vec::new();
         while let Some(output) = self.engine.poll(clock::now()) {
             match output {
                 Output::Load(load) => models.push(self.load(load).await?),
-                Output::List => self.await_listing().await?,
+                Output::List => self.gpus = self.await_listing().await?,
                 Output::Print(text) => (self.tell)(Progress::Line(text)),
                 Output::Submit(_) | Output::Done => unreachable!("the workload has not begun"),
             }
         }
-        Ok(models)
+        Ok(Prepared { models, gpus: self.gpus })
     }
 
-    /// Takes over the models that another core has prepared for the same workload.
-    pub(super) fn adopt(&mut self, models: &[Loaded]) {
-        let mut models = models.iter();
+    /// Takes over what another core has prepared for the same workload.
+    pub(super) fn adopt(&mut self, prepared: &Prepared) {
+        self.gpus = prepared.gpus;
+        let mut models = prepared.models.iter();
         while let Some(output) = self.engine.poll(clock::now()) {
             match output {
                 Output::Load(_) => {
@@ -110,7 +123,7 @@ impl<'a> Run<'a> {
     pub(super) async fn serve(&mut self) -> Result<Outcomes, ClientError> {
         let begin = clock::now();
         self.statistics = Statistics::new(begin, self.options.client.warmup);
-        self.engine.handle(begin, Input::Listed);
+        self.engine.handle(begin, Input::Listed { gpus: self.gpus });
         let end = self.options.length.map(|length| begin + length);
         let mut agenda = Agenda { end, ..Agenda::new(begin, self.options.client.report_interval) };
         loop {
@@ -153,10 +166,12 @@ impl<'a> Run<'a> {
         self.engine.handle(clock::now(), Input::Loaded { first, copies });
     }
 
-    async fn await_listing(&mut self) -> Result<(), ClientError> {
+    /// Waits until the controller serves; gives how many devices it reports.
+    async fn await_listing(&mut self) -> Result<u32, ClientError> {
         loop {
-            match self.session.list().await?.status {
-                Status::OK => return Ok(()),
+            let listing = self.session.list().await?;
+            match listing.status {
+                Status::OK => return Ok(listing.gpus),
                 Status::INITIALIZING => {
                     let text = "Clockwork initializing, retrying Controller initializing";
                     (self.tell)(Progress::Line(text.into()));

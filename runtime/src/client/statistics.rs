@@ -127,6 +127,7 @@ impl Statistics {
         let mut seconds = self.series.seconds();
         series::merge(&mut seconds, self.other_seconds.clone());
         Report {
+            notes: Vec::new(),
             seconds: length.as_secs_f64(),
             warmup_seconds: self.measured_from.min(end).since(self.begin).as_secs_f64(),
             measured_from: self.measured_from.get(),

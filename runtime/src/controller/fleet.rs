@@ -121,6 +121,16 @@ impl Fleet {
         }
         Vec::new()
     }
+
+    /// How many devices of all workers are used when at most `gpus_max` are.
+    pub(super) fn used(&self, gpus_max: u32) -> u32 {
+        let used = self.ids().map(|id| self.devices(id, gpus_max).len()).sum::<usize>();
+        u32::try_from(used).unwrap_or(u32::MAX)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = WorkerId> + use<> {
+        (0..self.workers.len()).map(WorkerId::from_index)
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +160,7 @@ mod tests {
         assert_eq!(used(&fleet(&[8, 8]), 5), [2, 3]);
         assert_eq!(used(&fleet(&[1, 8]), 6), [1, 5]);
         assert_eq!(used(&fleet(&[4]), 1), [1]);
+        assert_eq!((fleet(&[1, 8]).used(6), fleet(&[1, 8]).used(100)), (6, 9));
     }
 
     #[test]

@@ -132,7 +132,8 @@ impl Controller {
             return;
         }
         let listing = self.catalog.listing();
-        let listing = Listing { id, status: Status::OK, models: listing };
+        let gpus = self.fleet.used(self.options.scheduler.max_gpus);
+        let listing = Listing { id, status: Status::OK, models: listing, gpus };
         self.answer(client, Answer::Listing(listing));
     }
 
@@ -163,7 +164,9 @@ impl Controller {
         let refusal = RefusalText { id, request: name, status, message: "" };
         self.print(format!("Client <--  {refusal}"));
         let answer = match *request {
-            Bounced::List(id) => Answer::Listing(Listing { id, status, models: Vec::new() }),
+            Bounced::List(id) => {
+                Answer::Listing(Listing { id, status, models: Vec::new(), gpus: 0 })
+            }
             Bounced::Infer(request) => Answer::Infer {
                 response: InferResponse {
                     id: request.id,

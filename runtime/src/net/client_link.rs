@@ -164,7 +164,7 @@ impl Dialect for ServiceSide {
             Answer::Unload(response) => encoder.unload(&response),
             Answer::Replace(response) => encoder.replace(&response),
             Answer::Upload(response) => encoder.upload(&response),
-            Answer::Listing(list) => encoder.listing(list.id, list.status, &list.models),
+            Answer::Listing(list) => encoder.listing(&list),
             Answer::Credits(credits) => encoder.credits(credits),
         }
         None

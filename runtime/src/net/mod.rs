@@ -41,7 +41,8 @@
 //!             bell.wait(None).await;
 //!             while let Some(event) = hub.next() {
 //!                 if let Event::Heard { link, message: Ask::List(id), .. } = event {
-//!                     let listing = Listing { id, status: Status::OK, models: Vec::new() };
+//!                     let (status, models) = (Status::OK, Vec::new());
+//!                     let listing = Listing { id, status, models, gpus: 0 };
 //!                     hub.send(link, Answer::Listing(listing));
 //!                 }
 //!             }

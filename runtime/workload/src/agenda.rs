@@ -13,6 +13,8 @@ use crate::{Submit, Tag, Target};
 pub struct Turn<'a> {
     /// When this happens: a timer's scheduled time, not the time at which somebody looked.
     pub now: Nanos,
+    /// What the timer was for that is due.
+    pub alarm: Alarm,
     /// The generator's own random stream.
     pub random: &'a mut Xoshiro256PlusPlus,
     pub(crate) generator: u32,
@@ -40,9 +42,41 @@ impl Turn<'_> {
 
     /// Asks for a timer. Several of one generator are allowed; ties fire in the order of asking.
     pub fn wake_at(&mut self, at: Nanos) {
-        self.agenda.asked += 1;
-        self.agenda.timers.push(Reverse((at, self.agenda.asked, self.generator)));
+        self.wake_for(Alarm::Next, at);
     }
+
+    /// The same for another purpose than the next request.
+    pub fn wake_for(&mut self, alarm: Alarm, at: Nanos) {
+        self.agenda.asked += 1;
+        self.agenda.timers.push(Reverse((at, self.agenda.asked, self.generator, alarm)));
+    }
+
+    /// Tells the user something.
+    pub fn print(&mut self, text: String) {
+        self.agenda.prints.push_back(text);
+    }
+
+    /// Ends the whole workload: nobody submits any more.
+    pub fn end(&mut self) {
+        self.agenda.ended = true;
+    }
+
+    /// How many devices the controller reported when the workload began.
+    pub fn gpus(&self) -> u32 {
+        self.agenda.gpus
+    }
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// The next request.
+    #[default]
+    Next,
+    /// The next step of a [ramp](crate::generator::Ramp).
+    Step,
+    /// A change between busy and idle.
+    Phase,
 }
 
 /// Timers, submissions, and the counts that say when all is over.
@@ -54,19 +88,25 @@ pub(crate) struct Agenda {
     pub(crate) submissions: VecDeque<Submit>,
     /// Submitted and not answered yet.
     pub(crate) unanswered: u64,
-    /// When, in which order asked for, by whom.
-    timers: BinaryHeap<Reverse<(Nanos, u64, u32)>>,
+    /// What is to be told.
+    pub(crate) prints: VecDeque<String>,
+    /// Devices that the controller reported.
+    pub(crate) gpus: u32,
+    /// Whether a generator has ended the workload.
+    pub(crate) ended: bool,
+    /// When, in which order asked for, by whom, what for.
+    timers: BinaryHeap<Reverse<(Nanos, u64, u32, Alarm)>>,
     submitted: u64,
     asked: u64,
 }
 
 impl Agenda {
-    /// The earliest timer, if it is due: its scheduled time and its generator.
-    pub(crate) fn due(&mut self, now: Nanos) -> Option<(Nanos, u32)> {
+    /// The earliest timer, if it is due: its scheduled time, its generator, and what it is for.
+    pub(crate) fn due(&mut self, now: Nanos) -> Option<(Nanos, u32, Alarm)> {
         if self.next_wakeup()? > now {
             return None;
         }
-        self.timers.pop().map(|Reverse((at, _, generator))| (at, generator))
+        self.timers.pop().map(|Reverse((at, _, generator, alarm))| (at, generator, alarm))
     }
 
     /// When the earliest timer is due.

@@ -2,7 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::{UsageError, Workload};
+use clockwork_wire::Span;
+
+use crate::generator::Change;
+use crate::{Context, UsageError, Workload};
 
 /// One positional parameter of a workload, as the help text says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,23 +20,51 @@ pub struct Parameter {
     pub meaning: &'static str,
 }
 
+impl Parameter {
+    /// A parameter that must be given.
+    pub(crate) const fn needed(
+        name: &'static str,
+        kind: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self { name, kind, default: None, meaning }
+    }
+
+    /// A parameter that may be left out.
+    pub(crate) const fn optional(
+        name: &'static str,
+        kind: &'static str,
+        default: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self { name, kind, default: Some(default), meaning }
+    }
+}
+
 /// The values for a workload's parameters: given, or else the defaults.
 #[derive(Debug)]
 pub struct Arguments<'a> {
     workload: &'static Workload,
     values: Vec<&'a str>,
+    context: &'a Context,
 }
 
 impl<'a> Arguments<'a> {
     /// Pairs values with parameters. Empty values at the end count as left out, because scripts
-    /// pass unset variables there.
+    /// pass unset variables there. A first parameter that has a default, though a later one has none,
+    /// takes only a whole number; if there is none, it was left out.
     ///
     /// # Errors
     /// If a parameter without default has no value, or a value has no parameter.
-    pub fn new(workload: &'static Workload, given: &'a [String]) -> Result<Self, UsageError> {
+    pub fn new(
+        workload: &'static Workload,
+        given: &'a [String],
+        context: &'a Context,
+    ) -> Result<Self, UsageError> {
         let length = given.iter().rposition(|value| !value.is_empty()).map_or(0, |last| last + 1);
         let parameters = workload.parameters;
-        if let Some(extra) = given[..length].get(parameters.len()) {
+        let skipped = usize::from(skips_first(parameters, given));
+        if let Some(extra) = given[..length].get(parameters.len() - skipped) {
             return Err(UsageError::TooMany {
                 workload: workload.name,
                 value: extra.clone(),
@@ -41,7 +72,8 @@ impl<'a> Arguments<'a> {
             });
         }
         let value = |(index, parameter): (usize, &Parameter)| {
-            let given = given[..length].get(index).map(String::as_str);
+            let place = index.checked_sub(skipped);
+            let given = place.and_then(|place| given[..length].get(place)).map(String::as_str);
             given.or(parameter.default).ok_or(UsageError::Missing {
                 workload: workload.name,
                 parameter: parameter.name,
@@ -49,7 +81,17 @@ impl<'a> Arguments<'a> {
             })
         };
         let values = parameters.iter().enumerate().map(value).collect::<Result<_, _>>()?;
-        Ok(Self { workload, values })
+        Ok(Self { workload, values, context })
+    }
+
+    /// What else the plan may know.
+    pub const fn context(&self) -> &'a Context {
+        self.context
+    }
+
+    /// The workload's name.
+    pub const fn workload(&self) -> &'static str {
+        self.workload.name
     }
 
     /// The text given for a parameter.
@@ -60,6 +102,15 @@ impl<'a> Arguments<'a> {
         let named = |p: &Parameter| p.name == parameter;
         let index = self.workload.parameters.iter().position(named);
         self.values[index.expect("a plan reads only the parameters that its workload declares")]
+    }
+
+    /// Whether a parameter was left out, or given as its default.
+    ///
+    /// # Panics
+    /// If the workload has no such parameter.
+    pub(crate) fn is_default(&self, parameter: &str) -> bool {
+        let declared = self.workload.parameters.iter().find(|p| p.name == parameter);
+        declared.is_some_and(|declared| declared.default == Some(self.text(parameter)))
     }
 
     /// A whole number in a range.
@@ -105,6 +156,81 @@ impl<'a> Arguments<'a> {
         })
     }
 
+    /// A number in a range.
+    ///
+    /// # Errors
+    /// If the value is anything else.
+    ///
+    /// # Panics
+    /// If the workload has no such parameter.
+    pub fn number(
+        &self,
+        parameter: &'static str,
+        range: RangeInclusive<f64>,
+    ) -> Result<f64, UsageError> {
+        let value = self.text(parameter);
+        value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            let allowed = format!("a number from {} to {}", range.start(), range.end());
+            self.invalid(parameter, value, allowed)
+        })
+    }
+
+    /// A time in seconds, from a millisecond to 31 days.
+    ///
+    /// # Errors
+    /// If the value is anything else.
+    ///
+    /// # Panics
+    /// If the workload has no such parameter.
+    pub fn seconds(&self, parameter: &'static str) -> Result<Span, UsageError> {
+        self.number(parameter, SECONDS_MIN..=SECONDS_MAX).map(|s| Span::from_f64(s * 1e9))
+    }
+
+    /// An SLO factor: 0 to a highest.
+    ///
+    /// # Errors
+    /// If the value is anything else.
+    ///
+    /// # Panics
+    /// If the workload has no such parameter.
+    pub(crate) fn factor(&self, parameter: &'static str, most: f64) -> Result<f32, UsageError> {
+        self.number(parameter, 0.0..=most).map(narrow)
+    }
+
+    /// How a value changes every period: by a step that is above 0 if it is added, or above 1 if it is
+    /// multiplied, so that it reaches its end.
+    ///
+    /// # Errors
+    /// If one of both values is anything else.
+    ///
+    /// # Panics
+    /// If the workload has no such parameters.
+    pub(crate) fn change(
+        &self,
+        step: &'static str,
+        operation: &'static str,
+    ) -> Result<Change, UsageError> {
+        match self.word(operation, &["add", "mul"])? {
+            0 => self.number(step, STEP_MIN..=STEP_MAX).map(Change::Add),
+            _ => self.number(step, 1.0 + STEP_MIN..=STEP_MAX).map(Change::Multiply),
+        }
+    }
+
+    /// One of some words, as its place among them.
+    ///
+    /// # Errors
+    /// If the value is none of them.
+    ///
+    /// # Panics
+    /// If the workload has no such parameter.
+    pub fn word(&self, parameter: &'static str, words: &[&str]) -> Result<usize, UsageError> {
+        let value = self.text(parameter);
+        words
+            .iter()
+            .position(|word| *word == value)
+            .ok_or_else(|| self.invalid(parameter, value, format!("one of {}", words.join(", "))))
+    }
+
     /// The error for a value that the parameter does not take.
     pub(crate) fn invalid(
         &self,
@@ -121,6 +247,23 @@ impl<'a> Arguments<'a> {
     }
 }
 
+/// A factor as the wire carries it.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "rounds to the nearest; factors are bounded far below what is too large"
+)]
+pub(crate) fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+/// Whether the first parameter, which may be left out, was.
+fn skips_first(parameters: &[Parameter], given: &[String]) -> bool {
+    let may = parameters.first().is_some_and(|first| first.default.is_some())
+        && parameters.iter().any(|parameter| parameter.default.is_none());
+    may && given.first().is_some_and(|value| value.parse::<u32>().is_err())
+}
+
 /// Copies of models that a workload may ask for: what one load request may carry.
 pub(crate) const MODELS_MAX: u32 = 65_536;
 
@@ -128,7 +271,15 @@ pub(crate) const MODELS_MAX: u32 = 65_536;
 pub(crate) const CONCURRENCY_MAX: u32 = 1_000_000;
 
 /// About one arrival in three years: below, a rate is surely a mistake.
-const RATE_MIN: f64 = 1e-8;
+pub(crate) const RATE_MIN: f64 = 1e-8;
 
 /// Beyond this the gaps round to few nanoseconds, and no machine sends that fast.
-const RATE_MAX: f64 = 1e7;
+pub(crate) const RATE_MAX: f64 = 1e7;
+
+/// Shorter steps are surely a mistake, longer ones too.
+const SECONDS_MIN: f64 = 1e-3;
+const SECONDS_MAX: f64 = 31.0 * 86_400.0;
+
+/// Steps of a value that grows. A million steps take days.
+const STEP_MIN: f64 = 1e-6;
+const STEP_MAX: f64 = 1e9;

@@ -7,6 +7,7 @@ use crate::{Parameter, Plan, Workload};
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "comparison_experiment2",
     description: "copies of resnet50_v2, each with a closed loop",
+    differs: "",
     parameters: &[
         Parameter {
             name: "num_models",

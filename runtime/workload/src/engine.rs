@@ -6,15 +6,16 @@ use clockwork_wire::{ModelId, Nanos, Status};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::agenda::Agenda;
+use crate::agenda::{Agenda, Alarm};
 use crate::generator::Generator;
-use crate::{Input, LoadModels, Output, Plan, Tag, Turn};
+use crate::{Input, Output, Plan, Tag, Turn};
 
 /// One workload under way: a pure function of its plan, its seed and what it is told.
 #[derive(Debug)]
 pub struct Engine {
     stage: Stage,
-    loads: VecDeque<LoadModels>,
+    /// What is to be told and loaded before it begins.
+    preparations: VecDeque<Output>,
     actors: Vec<Actor>,
     /// How many actors have more to submit.
     active: usize,
@@ -24,10 +25,10 @@ pub struct Engine {
 impl Engine {
     /// An engine for a workload; each generator gets a random stream of its own from `seed`.
     pub fn new(plan: Plan, seed: u64) -> Self {
-        let (loads, generators) = plan.into_parts();
+        let (preparations, generators) = plan.into_parts();
         let actors: Vec<_> = (0..).zip(generators).map(|(i, g)| Actor::new(g, seed, i)).collect();
         let active = actors.len();
-        Self { stage: Stage::Load, loads: loads.into(), actors, active, agenda: Agenda::default() }
+        Self { stage: Stage::Load, preparations, actors, active, agenda: Agenda::default() }
     }
 
     /// Takes in what happened. Work is bounded by what it causes to be submitted. `now` never
@@ -39,9 +40,9 @@ impl Engine {
     pub fn handle(&mut self, now: Nanos, input: Input) {
         match input {
             // Whoever stopped meanwhile needs no models.
-            Input::Loaded { .. } | Input::Listed if self.is_over() => {}
+            Input::Loaded { .. } | Input::Listed { .. } if self.is_over() => {}
             Input::Loaded { first, copies } => self.loaded(first, copies),
-            Input::Listed => self.listed(now),
+            Input::Listed { gpus } => self.listed(now, gpus),
             Input::Answered { tag, status } => self.answered(now, tag, status),
             Input::Stop => self.stop(),
         }
@@ -53,6 +54,7 @@ impl Engine {
             Stage::Load => Some(self.load_next()),
             Stage::AwaitLoad(_) | Stage::AwaitList | Stage::Done => None,
             Stage::Run => self.run(now),
+            Stage::Drain | Stage::Ending if !self.agenda.prints.is_empty() => self.print(),
             Stage::Drain if self.agenda.unanswered > 0 => None,
             Stage::Drain | Stage::Ending => {
                 self.stage = Stage::Done;
@@ -81,22 +83,28 @@ impl Engine {
         self.stage = Stage::Load;
     }
 
-    fn listed(&mut self, now: Nanos) {
+    fn listed(&mut self, now: Nanos, gpus: u32) {
         assert_eq!(self.stage, Stage::AwaitList, "listed without being asked");
         self.stage = Stage::Run;
+        self.agenda.gpus = gpus;
         for actor in 0..self.actors.len() {
-            self.act(now, actor, |generator, turn| generator.start(turn));
+            self.act(now, actor, Alarm::Next, |generator, turn| generator.start(turn));
         }
     }
 
+    /// The next model to load, or something to tell before; the list after all of them.
     fn load_next(&mut self) -> Output {
-        if let Some(load) = self.loads.pop_front() {
-            self.stage = Stage::AwaitLoad(load.copies);
-            Output::Load(load)
-        } else {
-            self.stage = Stage::AwaitList;
-            Output::List
+        let next = self.preparations.pop_front().unwrap_or(Output::List);
+        match &next {
+            Output::Load(load) => self.stage = Stage::AwaitLoad(load.copies),
+            Output::List => self.stage = Stage::AwaitList,
+            Output::Print(_) | Output::Submit(_) | Output::Done => {}
         }
+        next
+    }
+
+    fn print(&mut self) -> Option<Output> {
+        self.agenda.prints.pop_front().map(Output::Print)
     }
 
     fn run(&mut self, now: Nanos) -> Option<Output> {
@@ -104,20 +112,36 @@ impl Engine {
             if let Some(submit) = self.agenda.submissions.pop_front() {
                 return Some(Output::Submit(submit));
             }
+            if self.agenda.ended {
+                return self.terminate();
+            }
+            if let Some(print) = self.print() {
+                return Some(print);
+            }
             if self.active == 0 && self.agenda.unanswered == 0 {
                 self.stage = Stage::Ending;
                 return Some(Output::Print("Terminating engine".into()));
             }
-            let (at, generator) = self.agenda.due(now)?;
-            self.act(at, index(generator), |generator, turn| generator.due(turn));
+            let (at, generator, alarm) = self.agenda.due(now)?;
+            self.act(at, index(generator), alarm, |generator, turn| generator.due(turn));
         }
+    }
+
+    /// A generator has ended all of them.
+    fn terminate(&mut self) -> Option<Output> {
+        self.agenda.prints.push_back("Terminating engine".into());
+        self.stop();
+        self.print()
     }
 
     fn answered(&mut self, now: Nanos, tag: Tag, status: Status) {
         let unanswered = self.agenda.unanswered.checked_sub(1);
         self.agenda.unanswered = unanswered.expect("one answer per request");
         if self.active > 0 {
-            self.act(now, tag.generator(), |generator, turn| generator.answered(turn, status));
+            let answered = |generator: &mut dyn Generator, turn: &mut Turn<'_>| {
+                generator.answered(turn, status);
+            };
+            self.act(now, tag.generator(), Alarm::Next, answered);
         }
     }
 
@@ -126,12 +150,13 @@ impl Engine {
         &mut self,
         at: Nanos,
         index: usize,
+        alarm: Alarm,
         act: impl FnOnce(&mut dyn Generator, &mut Turn<'_>),
     ) {
         let Actor { generator, random, finished } = &mut self.actors[index];
         let number = u32::try_from(index).expect("a plan bounds its generators");
         let agenda = &mut self.agenda;
-        act(&mut **generator, &mut Turn { now: at, random, generator: number, agenda });
+        act(&mut **generator, &mut Turn { now: at, alarm, random, generator: number, agenda });
         if !*finished && generator.is_finished() {
             *finished = true;
             self.active -= 1;

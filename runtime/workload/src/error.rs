@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::trace::FileError;
+
 /// Why a command line names no workload that can run.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UsageError {
@@ -44,5 +46,19 @@ pub enum UsageError {
         value: String,
         /// How many parameters it has.
         parameters: usize,
+    },
+    /// The workload asks for every model, and there are none.
+    #[error("workload `{workload}` asks for every model, and there are none to ask for")]
+    NoModels {
+        /// The workload.
+        workload: &'static str,
+    },
+    /// A file that the workload needs is missing or wrong.
+    #[error("workload `{workload}`: {source}")]
+    File {
+        /// The workload.
+        workload: &'static str,
+        /// Which file, and what is wrong.
+        source: FileError,
     },
 }

@@ -11,8 +11,12 @@ pub fn help() -> String {
 }
 
 fn workload_help(workload: &Workload) -> String {
-    let Workload { name, description, parameters, .. } = workload;
-    let head = format!("\t{name}\n\t\tDescription: {description}\n\t\tWorkload parameters:");
+    let Workload { name, description, differs, parameters, .. } = workload;
+    let mut head = format!("\t{name}\n\t\tDescription: {description}\n");
+    if !differs.is_empty() {
+        head = head + "\t\tUnlike the original: " + differs + "\n";
+    }
+    head += "\t\tWorkload parameters:";
     if parameters.is_empty() {
         return head + " none\n";
     }
@@ -34,7 +38,7 @@ mod tests {
     #[test]
     fn every_workload_and_parameter_is_described() {
         let text = help();
-        assert!(text.starts_with("Available workloads with parameters:\n\tsimple\n"));
+        assert!(text.starts_with("Available workloads with parameters:\n\texample\n"));
         assert!(text.contains("\t\t\tnum_models: (int, default 15) "), "{text}");
         for workload in &WORKLOADS {
             assert!(text.contains(&format!("\t{}\n\t\tDescription: ", workload.name)));

@@ -19,21 +19,23 @@
 //!
 //! ```
 //! use clockwork_wire::{ModelId, Nanos};
-//! use clockwork_workload::{Engine, Input, Output, registry};
+//! use clockwork_workload::{Context, Engine, Input, Output, registry};
 //!
 //! let arguments = ["1", "1", "1", "3"].map(String::from);
-//! let plan = registry::find("simple-parametric").unwrap().plan(&arguments).unwrap();
+//! let plan = registry::find("simple-parametric").unwrap();
+//! let plan = plan.plan(&arguments, &Context::default()).unwrap();
 //! let mut engine = Engine::new(plan, 1);
 //! let now = Nanos::new(1_000);
 //! assert!(matches!(engine.poll(now), Some(Output::Load(load)) if load.copies == 1));
 //! engine.handle(now, Input::Loaded { first: ModelId::new(0), copies: 1 });
 //! assert!(matches!(engine.poll(now), Some(Output::List)));
-//! engine.handle(now, Input::Listed);
+//! engine.handle(now, Input::Listed { gpus: 1 });
 //! assert!(matches!(engine.poll(now), Some(Output::Submit(submit)) if submit.intended == now));
 //! ```
 
 mod agenda;
 mod arguments;
+mod context;
 mod engine;
 mod error;
 pub mod generator;
@@ -41,18 +43,35 @@ mod help;
 mod message;
 mod plan;
 pub mod registry;
+mod text;
+pub mod trace;
 
+mod azure;
+mod azure_fast;
+mod azure_half;
+mod azure_scalability_exp;
+mod azure_single;
+mod azure_small;
+mod bursty_experiment;
 mod comparison_experiment;
 mod comparison_experiment2;
+mod example;
+mod fill_memory;
+mod functions;
 mod open_loop;
 mod poisson_open_loop;
+mod scalability_exp_1;
 mod simple;
 mod simple_parametric;
+mod simple_slo_factor;
 mod single_spam;
+mod slo_exp_1;
+mod slo_exp_2;
 mod spam;
 
-pub use agenda::Turn;
+pub use agenda::{Alarm, Turn};
 pub use arguments::{Arguments, Parameter};
+pub use context::Context;
 pub use engine::Engine;
 pub use error::UsageError;
 pub use help::help;

@@ -13,7 +13,10 @@ pub enum Input {
         copies: u32,
     },
     /// Answers [`Output::List`]: the controller serves. The workload starts now.
-    Listed,
+    Listed {
+        /// How many devices serve, for workloads whose rates depend on that.
+        gpus: u32,
+    },
     /// The one answer to a submitted request, also for one that could not be sent.
     Answered {
         /// Which request.

@@ -9,6 +9,7 @@ use crate::{Arguments, Parameter, Plan, UsageError, Workload};
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "open-loop",
     description: "copies of a model that share a Poisson stream by popularity, at one rate or in steps",
+    differs: "",
     parameters: &[
         Parameter {
             name: "num_models",

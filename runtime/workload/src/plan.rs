@@ -1,9 +1,11 @@
 //! What a workload is made of: models to load, and generators that ask for them.
 
+use std::collections::VecDeque;
+
 use clockwork_wire::UserId;
 
 use crate::generator::Generator;
-use crate::{LoadModels, Tag};
+use crate::{LoadModels, Output, Tag};
 
 /// Models to load in order, and generators in order of their salt.
 #[derive(Debug, Default)]
@@ -11,6 +13,9 @@ pub struct Plan {
     loads: Vec<LoadModels>,
     generators: Vec<Box<dyn Generator>>,
     models: u32,
+    notes: Vec<String>,
+    /// Whether each load is told.
+    announces: bool,
 }
 
 /// Whom a generator asks for, and as whom.
@@ -36,6 +41,21 @@ impl Plan {
     pub fn load(&mut self, name: &str, copies: u32) {
         self.models += copies;
         self.loads.push(LoadModels { name: name.into(), copies });
+    }
+
+    /// Has every load told, as `Loading NAME xCOPIES`.
+    pub fn announce_loads(&mut self) {
+        self.announces = true;
+    }
+
+    /// Adds something that every result of this plan should say, such as how a trace was scaled.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// What every result of this plan should say. An engine tells it at its beginning.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Adds a part of the workload.
@@ -68,25 +88,39 @@ impl Plan {
         if parts == 1 {
             return vec![self];
         }
-        let empty =
-            || Self { loads: self.loads.clone(), generators: Vec::new(), models: self.models };
+        let Self { loads, notes, models, announces, .. } = &self;
+        let empty = || Self {
+            loads: loads.clone(),
+            generators: Vec::new(),
+            models: *models,
+            notes: notes.clone(),
+            announces: *announces,
+        };
         let mut plans: Vec<_> = (0..parts).map(|_| empty()).collect();
         for (index, generator) in self.generators.into_iter().enumerate() {
-            if generator.share(parts).is_none() {
+            if generator.share(0, parts).is_none() {
                 let place = index % plans.len();
                 plans[place].generators.push(generator);
                 continue;
             }
-            for plan in &mut plans {
-                plan.generators.extend(generator.share(parts));
+            for (part, plan) in (0..).zip(&mut plans) {
+                plan.generators.extend(generator.share(part, parts));
             }
         }
         plans
     }
 
-    /// What to load, and who generates.
-    pub(crate) fn into_parts(self) -> (Vec<LoadModels>, Vec<Box<dyn Generator>>) {
-        (self.loads, self.generators)
+    /// What to tell and to load, and who generates.
+    pub(crate) fn into_parts(self) -> (VecDeque<Output>, Vec<Box<dyn Generator>>) {
+        let mut preparations: VecDeque<_> = self.notes.into_iter().map(Output::Print).collect();
+        for load in self.loads {
+            if self.announces {
+                let told = format!("Loading {} x{}", load.name, load.copies);
+                preparations.push_back(Output::Print(told));
+            }
+            preparations.push_back(Output::Load(load));
+        }
+        (preparations, self.generators)
     }
 }
 
@@ -94,5 +128,11 @@ impl Target {
     /// This user asks for this model with the controller's default SLO.
     pub const fn new(user: UserId, model: u32) -> Self {
         Self { user, model, slo_factor: 0.0 }
+    }
+
+    /// The same with an SLO of its own; 0 is the controller's default.
+    #[must_use]
+    pub const fn with_slo_factor(self, slo_factor: f32) -> Self {
+        Self { slo_factor, ..self }
     }
 }

@@ -7,6 +7,7 @@ use crate::{Parameter, Plan, Workload};
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "poisson-open-loop",
     description: "copies of resnet50_v2 that share a Poisson stream evenly",
+    differs: "",
     parameters: &[
         Parameter {
             name: "num_models",

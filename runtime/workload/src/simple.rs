@@ -8,6 +8,7 @@ use crate::{Plan, Target, Workload};
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "simple",
     description: "2 copies of resnet50_v2, each with a closed loop of 1 request",
+    differs: "",
     parameters: &[],
     build: |_| {
         let mut plan = Plan::of("resnet50_v2", 2);

@@ -9,6 +9,7 @@ use crate::{Parameter, Plan, Target, Workload};
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "simple-parametric",
     description: "copies of resnet50_v2 shared out among clients, each a closed loop of a given number of requests; ends by itself",
+    differs: "the number of requests is exact whatever the concurrency",
     parameters: &[
         Parameter { name: "models", kind: "int", default: None, meaning: "copies of the model" },
         Parameter {

@@ -7,6 +7,7 @@ use crate::{Plan, Workload};
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "single-spam",
     description: "100 copies of resnet50_v2, each with a closed loop of 1000 requests",
+    differs: "",
     parameters: &[],
     build: |_| {
         let mut plan = Plan::of("resnet50_v2", COPIES);

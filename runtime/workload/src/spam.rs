@@ -6,6 +6,7 @@ use crate::{Parameter, Plan, Workload};
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "spam",
     description: "100 copies of a model, each with a closed loop of 100 requests",
+    differs: "",
     parameters: &[Parameter {
         name: "model",
         kind: "string",

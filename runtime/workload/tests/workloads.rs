@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use clockwork_wire::{Span, Status, UserId};
 use clockwork_workload::generator::{ClosedLoop, FixedRate};
-use clockwork_workload::{Engine, Input, Output, Plan, UsageError, registry};
+use clockwork_workload::{Context, Engine, Input, Output, Plan, UsageError, registry};
 use virtual_time::{START, Setting, Trace, plan, run};
 
 #[test]
@@ -82,6 +82,12 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another_one() {
             "simple-parametric" => &["5", "2", "3", "50"],
             "poisson-open-loop" => &["40", "2000"],
             "open-loop" => &["40", "2000:0.01,500:0.01", "zipf:1"],
+            "scalability-exp-1" => &["4", "1000", "2000", "1.5", "mul", "0.01"],
+            "slo-exp-1" => &["m", "4", "poisson", "2000", "1", "9", "1", "add", "0.01"],
+            "slo-exp-2" => {
+                &["m", "4", "fixed-rate", "2000", "1", "9", "1", "add", "0.01", "2", "3", "5"]
+            }
+            "azure_scalability_exp" => &["10.0", "20", "2", "0.01"],
             _ => &[],
         };
         let trace = |seed| {
@@ -195,7 +201,7 @@ fn a_stopped_engine_waits_for_its_answers_and_no_longer() {
                 let first = clockwork_wire::ModelId::new(0);
                 engine.handle(START, Input::Loaded { first, copies: load.copies });
             }
-            Output::List => engine.handle(START, Input::Listed),
+            Output::List => engine.handle(START, Input::Listed { gpus: 1 }),
             Output::Submit(submit) => {
                 // One of the two is out, the other never leaves.
                 engine.handle(START, Input::Stop);
@@ -222,14 +228,14 @@ fn an_engine_that_is_stopped_while_loading_is_done_at_once() {
 #[test]
 fn an_unknown_workload_names_the_valid_ones() {
     let error = registry::find("azur").unwrap_err().to_string();
-    assert!(error.contains("`azur`") && error.contains("simple, spam, single-spam"), "{error}");
+    assert!(error.contains("`azur`") && error.contains("spam, single-spam, simple"), "{error}");
 }
 
 #[test]
 fn a_bad_argument_names_parameter_value_and_what_is_allowed() {
     let plan = |name, arguments: &[&str]| {
         let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
-        registry::find(name).unwrap().plan(&arguments).map(|_| ()).unwrap_err()
+        registry::find(name).unwrap().plan(&arguments, &Context::default()).map(|_| ()).unwrap_err()
     };
     let missing = plan("poisson-open-loop", &["40"]).to_string();
     assert!(missing.contains("`rate`"), "{missing}");

@@ -29,7 +29,6 @@ pub mod recording;
 pub mod report;
 pub mod scenario;
 pub mod shards;
-pub mod trace;
 pub mod trial;
 
 mod checker;
@@ -40,11 +39,11 @@ mod tally;
 mod world;
 
 pub use calibration::{Calibration, Cost, Link};
+pub use clockwork_workload::trace::Trace;
 pub use observer::{Answered, Observer};
 pub use recording::Recording;
 pub use report::Report;
 pub use scenario::{CLUSTERS, PACED, SCENARIOS, Scenario};
-pub use trace::Trace;
 pub use trial::{Machine, Trial};
 
 use std::sync::Arc;

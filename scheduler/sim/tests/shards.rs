@@ -26,7 +26,9 @@ fn options() -> Options {
     Options {
         devices: Some(20),
         duration: Some(Span::from_millis(500)),
-        trace: Some(Arc::new(Trace::read(text.as_bytes()).expect("it is a trace"))),
+        trace: Some(Arc::new(
+            Trace::read("a made-up trace", text.as_bytes()).expect("it is a trace"),
+        )),
         ..Options::default()
     }
 }

@@ -46,7 +46,7 @@ fn reports_of_trials_carry_their_name() {
 fn trial(checked: bool) -> Trial {
     let loops = registry::find("comparison_experiment2")
         .expect("it is registered")
-        .plan(&[])
+        .plan(&[], &clockwork_workload::Context::default())
         .expect("it has defaults");
     let profile = zoo::profile("resnet50_v2").expect("it is in the zoo");
     Trial {

@@ -116,7 +116,7 @@ pub fn responses(data: &[u8]) -> bool {
     }
     for listing in &responses.listings {
         assert!(listing.models.iter().all(|model| model.name.len() <= NAME_MAX));
-        encoder.listing(listing.id, listing.status, &listing.models);
+        encoder.listing(listing);
     }
     for unload in &responses.unloads {
         encoder.unload(unload);

@@ -1,8 +1,8 @@
 //! Valid inputs for every target: what mutation starts from.
 
 use clockwork_wire::codec::{
-    ActionsEncoder, BodyId, PREAMBLE_BYTES, Ping, Preamble, RequestsEncoder, ResponsesEncoder,
-    ResultsEncoder, body_prefix, encode_hello, encode_ping,
+    ActionsEncoder, BodyId, Listing, PREAMBLE_BYTES, Ping, Preamble, RequestsEncoder,
+    ResponsesEncoder, ResultsEncoder, body_prefix, encode_hello, encode_ping,
 };
 use clockwork_wire::{
     Action, ActionId, ActionKind, ActionResult, BatchProfile, BatchSize, BootId, Credits,
@@ -83,7 +83,8 @@ pub fn responses() -> Vec<Vec<u8>> {
     encoder.infer(&response, &[1, 2, 3, 4]);
     encoder.load(&LoadResponse { copies: 1, message: "fine".to_owned(), ..Default::default() });
     let model = ListedModel { name: "digits".to_owned(), ..ListedModel::default() };
-    encoder.listing(RequestId::new(5), Status::OK, &[model.clone(), model]);
+    let (id, status) = (RequestId::new(5), Status::OK);
+    encoder.listing(&Listing { id, status, models: vec![model.clone(), model], gpus: 12 });
     encoder.unload(&UnloadResponse { message: "no such model".to_owned(), ..Default::default() });
     encoder.replace(&ReplaceResponse { models: 3, ..Default::default() });
     encoder.upload(&UploadResponse { message: "no disk".to_owned(), ..Default::default() });

@@ -132,12 +132,13 @@ impl ResponsesEncoder {
     ///
     /// # Panics
     /// If a name is longer than [`NAME_MAX`].
-    pub fn listing(&mut self, id: RequestId, status: Status, models: &[ListedModel]) {
+    pub fn listing(&mut self, listing: &Listing) {
+        let Listing { id, status, models, gpus } = listing;
         let builder = &mut self.frame.builder;
         let runs = models.chunk_by(follows).flat_map(|run| run.chunks(RUN_MAX));
         let models: Vec<_> = runs.map(|run| put_run(builder, run)).collect();
         let models = Some(builder.create_vector(&models));
-        let args = fb::ListingArgs { id: id.get(), status: status.get(), models };
+        let args = fb::ListingArgs { id: id.get(), status: status.get(), models, gpus: *gpus };
         self.listings.push(fb::Listing::create(builder, &args));
     }
 
@@ -189,6 +190,8 @@ pub struct Listing {
     pub status: Status,
     /// The models that are served.
     pub models: Vec<ListedModel>,
+    /// How many devices serve.
+    pub gpus: u32,
 }
 
 /// The responses of one frame, checked.
@@ -345,7 +348,8 @@ fn listing(raw: fb::Listing<'_>, limit: u32, expanded: &mut u64) -> Result<Listi
             output_size: run.output_size(),
         }));
     }
-    Ok(Listing { id: RequestId::new(raw.id()), status: Status::new(raw.status()), models })
+    let (id, status) = (RequestId::new(raw.id()), Status::new(raw.status()));
+    Ok(Listing { id, status, models, gpus: raw.gpus() })
 }
 
 const fn put_origin(origin: Origin) -> fb::Origin {

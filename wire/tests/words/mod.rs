@@ -155,9 +155,9 @@ pub(crate) fn listing() -> impl Strategy<Value = Listing> {
     let model = (any::<[u32; 3]>(), name()).prop_map(|([id, input_size, output_size], name)| {
         ListedModel { model: ModelId::new(id), name, input_size, output_size }
     });
-    (any::<u64>(), status(), vec(model, 0..4)).prop_map(|(id, status, models)| {
-        let id = RequestId::new(id);
-        Listing { id, status, models }
+    (any::<[u32; 2]>(), status(), vec(model, 0..4)).prop_map(|([id, gpus], status, models)| {
+        let id = RequestId::new(id.into());
+        Listing { id, status, models, gpus }
     })
 }
 

@@ -81,6 +81,10 @@ impl Generator for ClosedLoop {
     fn is_finished(&self) -> bool {
         self.remaining == Some(0)
     }
+
+    fn set_slo_factor(&mut self, factor: f32) {
+        self.targets.iter_mut().for_each(|target| target.slo_factor = factor);
+    }
 }
 
 /// Between an error and the next request of a loop.

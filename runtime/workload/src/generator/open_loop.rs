@@ -80,10 +80,14 @@ impl Generator for OpenLoop {
         self.current == self.steps.len()
     }
 
-    fn share(&self, parts: u32) -> Option<Box<dyn Generator>> {
+    fn share(&self, _part: u32, parts: u32) -> Option<Box<dyn Generator>> {
         let slower = |step: &Step| Step { rate: step.rate / f64::from(parts), ..*step };
         let steps = self.steps.iter().map(slower).collect();
         Some(Box::new(Self::new(self.targets.clone(), self.popularity, steps)))
+    }
+
+    fn set_slo_factor(&mut self, factor: f32) {
+        self.targets.iter_mut().for_each(|target| target.slo_factor = factor);
     }
 }
 

@@ -1,9 +1,13 @@
 //! Drives an engine in virtual time against a controller that answers after a fixed time.
 
 use std::collections::VecDeque;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
 
 use clockwork_wire::{ModelId, Nanos, Span, Status};
-use clockwork_workload::{Engine, Input, Output, Plan, Submit, Tag, registry};
+use clockwork_workload::trace::{self, FileError, Library};
+use clockwork_workload::{Context, Engine, Input, Output, Plan, Submit, Tag, registry};
 
 /// How the pretended controller answers, and how often the driver looks.
 #[derive(Clone, Copy)]
@@ -24,18 +28,53 @@ impl Setting {
 pub(crate) struct Trace {
     pub(crate) loads: Vec<(String, u32)>,
     pub(crate) submits: Vec<Submit>,
+    /// What was told, and when.
+    pub(crate) prints: Vec<(Nanos, String)>,
     pub(crate) unanswered_max: u64,
     /// When the engine said that it is done.
     pub(crate) done: Option<Nanos>,
 }
 
+/// Devices that the pretended controller reports.
+const GPUS: u32 = 12;
+
 pub(crate) const START: Nanos = Nanos::new(1_000_000_000_000);
 
-/// The plan of a workload of the registry.
+/// The plan of a workload of the registry, with three models and a trace of four functions.
 pub(crate) fn plan(name: &str, arguments: &[&str]) -> Plan {
+    plan_in(&small(), name, arguments)
+}
+
+/// The plan of a workload of the registry.
+pub(crate) fn plan_in(context: &Context, name: &str, arguments: &[&str]) -> Plan {
     let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
     let workload = registry::find(name).expect("a workload of the registry");
-    workload.plan(&arguments).expect("arguments that fit")
+    workload.plan(&arguments, context).expect("arguments that fit")
+}
+
+/// Three models, and a trace of four functions in three minutes.
+pub(crate) fn small() -> Context {
+    let models = ["alexnet", "resnet50_v2", "vgg16"].map(String::from).into();
+    Context { models, library: Arc::new(OneTrace(SMALL)), ..Context::default() }
+}
+
+/// In order of falling calls: b, d, a, c.
+const SMALL: &str = "f,1,2,3\na,60,0,0\nb,600,1200,0\nc,0,0,6\nd,300,0,60\n";
+
+/// A library with one trace for every day, and its text for every file.
+#[derive(Debug)]
+pub(crate) struct OneTrace(pub(crate) &'static str);
+
+impl Library for OneTrace {
+    fn day(&self, day: u32) -> Result<(String, Arc<trace::Trace>), FileError> {
+        let name = format!("d{day:02}.csv");
+        let trace = trace::Trace::read(&name, self.0.as_bytes())?;
+        Ok((name, Arc::new(trace)))
+    }
+
+    fn open(&self, _: &Path) -> std::io::Result<Box<dyn Read>> {
+        trace::plain(self.0.as_bytes())
+    }
 }
 
 /// Runs a plan from `START` for `length`, or until it is done.
@@ -80,7 +119,7 @@ impl Driver {
                 self.engine.handle(now, Input::Loaded { first, copies: load.copies });
                 self.trace.loads.push((load.name, load.copies));
             }
-            Output::List => self.engine.handle(now, Input::Listed),
+            Output::List => self.engine.handle(now, Input::Listed { gpus: GPUS }),
             Output::Submit(submit) => {
                 assert!(submit.intended <= now, "sent before it was meant");
                 self.answers.push_back((now + latency, submit.tag));
@@ -88,7 +127,7 @@ impl Driver {
                 let unanswered = self.engine.unanswered();
                 self.trace.unanswered_max = self.trace.unanswered_max.max(unanswered);
             }
-            Output::Print(_) => {}
+            Output::Print(text) => self.trace.prints.push((now, text)),
             Output::Done => {
                 assert_eq!(self.trace.done.replace(now), None, "done twice");
                 assert!(self.answers.is_empty(), "done before everything was answered");

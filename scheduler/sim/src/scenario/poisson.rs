@@ -1,7 +1,7 @@
 //! `poisson`: the documentation's second test, with room to spare.
 
 use clockwork_wire::Span;
-use clockwork_workload::registry;
+use clockwork_workload::{Context, registry};
 
 use super::{Scenario, Setup, models};
 
@@ -13,7 +13,8 @@ pub(crate) const SCENARIO: Scenario = Scenario {
         let workload = registry::find("poisson-open-loop").expect("the workload is registered");
         let rate = 2_000.0 * options.load.unwrap_or(1.0);
         let arguments = ["40".to_owned(), rate.to_string()];
-        let plan = workload.plan(&arguments).expect("a positive rate is valid");
+        let plan =
+            workload.plan(&arguments, &Context::default()).expect("a positive rate is valid");
         Setup {
             duration: Span::from_secs(2),
             ..Setup::cluster(options, 1, 10, &models::catalogue()).serving(plan)

@@ -36,6 +36,7 @@ impl World {
             awaited: awaited.map(|(worker, _)| worker).collect(),
             payloads: calibration.payloads,
             record,
+            gpus: u32::try_from(devices.iter().sum::<usize>()).expect("a count of devices"),
         });
         let (worker_link, client_link) = (calibration.worker_link, calibration.client_link);
         let from = START + setup.warmup;

@@ -86,7 +86,7 @@ impl Client {
                 self.note_sizes(first, copies, input_size);
                 Input::Loaded { first, copies }
             }
-            Tell::Listed => Input::Listed,
+            Tell::Listed { gpus } => Input::Listed { gpus },
             Tell::Stop => Input::Stop,
             Tell::Answer { id, status, cold } => {
                 let Some(input) = self.answer(id, status, cold, turn) else { return };

@@ -25,6 +25,8 @@ pub(crate) struct Controller {
     /// By the controller's own number.
     requests: Sliding<Asked>,
     payloads: bool,
+    /// Devices of all workers.
+    gpus: u32,
 }
 
 /// Who asked for what, under which number.
@@ -58,6 +60,8 @@ pub(crate) struct ControllerSetup {
     pub(crate) payloads: bool,
     /// Whether the scheduler's turns are recorded.
     pub(crate) record: bool,
+    /// Devices of all workers.
+    pub(crate) gpus: u32,
 }
 
 impl Controller {
@@ -71,6 +75,7 @@ impl Controller {
             offsets: setup.offsets,
             requests: Sliding::default(),
             payloads: setup.payloads,
+            gpus: setup.gpus,
         }
     }
 
@@ -111,7 +116,7 @@ impl Controller {
     fn receive_client(&mut self, client: ClientId, ask: Ask, turn: &mut Turn<'_>) {
         match ask {
             Ask::Load(load) => self.front.load(client, load, turn.outbox),
-            Ask::List => turn.send(Letter::Client(client, Tell::Listed).into()),
+            Ask::List => turn.send(Letter::Client(client, Tell::Listed { gpus: self.gpus }).into()),
             Ask::Infer(request) => self.infer(client, &request, turn),
             Ask::Disconnected => self.withdraw(client, turn),
         }

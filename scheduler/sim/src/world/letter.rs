@@ -58,7 +58,10 @@ pub(crate) enum Tell {
         input_size: u32,
     },
     /// The controller serves.
-    Listed,
+    Listed {
+        /// How many devices there are.
+        gpus: u32,
+    },
     /// It gets its answer.
     Answer {
         /// The client's number for the request.
