@@ -58,7 +58,7 @@ impl Cluster {
     pub fn start(plan: &Plan) -> Result<Self, ClusterError> {
         let dir = &plan.log_dir;
         let gpus = plan.gpus.to_string();
-        let dummy = ["worker-dummy", "--port", "0", "--num_gpus", &gpus];
+        let dummy = ["worker_dummy", "--port", "0", "--num_gpus", &gpus];
         let (dummy, emulated) = Process::start("emulated GPUs", &dummy, &[], dir)?;
         let mut real = vec!["worker".to_owned(), "--port".into(), "0".into()];
         if let Some(models) = &plan.models {

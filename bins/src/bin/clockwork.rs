@@ -46,6 +46,7 @@ enum Tool {
     /// Serve models on this machine's devices
     Worker(worker::Arguments),
     /// Serve models on emulated GPUs
+    #[command(name = "worker_dummy", alias = "worker-dummy")]
     WorkerDummy(worker::DummyArguments),
     /// Send a workload
     Client(client::Arguments),

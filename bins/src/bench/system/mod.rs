@@ -259,7 +259,7 @@ fn records(dir: &Path, client: u32) -> PathBuf {
 
 fn worker_process(shape: &Shape, worker: u32, places: &Places) -> Result<Process, Failure> {
     let gpus = shape.gpus_of(worker).to_string();
-    let words = ["worker-dummy", "-p", "0", "-n", &gpus, "--attached"];
+    let words = ["worker_dummy", "-p", "0", "-n", &gpus, "--attached"];
     Process::start(&words, &owned(&[(SPIN, &shape.spin)]), places.workers.as_ref())
 }
 
