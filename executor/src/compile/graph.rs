@@ -271,6 +271,13 @@ pub(super) struct Convolution {
     pub(super) activation: Activation,
 }
 
+impl Convolution {
+    /// Whether each channel of the result comes from its own channel.
+    pub(super) fn is_depthwise(&self) -> bool {
+        self.channels_per_group == 1 && self.bias.len() == self.groups
+    }
+}
+
 /// The last dimension times a matrix.
 #[derive(Clone, Debug)]
 pub(super) struct Linear {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::hostile::{models, numbers_of};
 use super::model::{Model, numbers};
+use super::slots::{dense_block, entangled};
 use crate::artifact::{ArtifactError, Plan, PlanFile, Target};
 use crate::compile::graph::Graph;
 use crate::compile::lower::lower_in_groups;
@@ -83,7 +84,7 @@ fn networks() -> Vec<Model> {
         .node("Softmax", &["j"], "y")
         .output("z");
     let mut all = models();
-    all.push(residual);
+    all.extend([residual, dense_block(5), entangled()]);
     all
 }
 

@@ -9,6 +9,7 @@ mod image;
 mod model;
 mod movement;
 mod range;
+mod slots;
 mod tokens;
 mod version;
 mod whole;

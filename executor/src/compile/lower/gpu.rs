@@ -15,12 +15,7 @@ impl Lowering<'_> {
 
     /// Elements from one pixel of a new image to the next.
     pub(super) fn pitch(&self, channels: usize) -> usize {
-        if self.on_gpu() { channels.next_multiple_of(self.group()) } else { channels }
-    }
-
-    /// Channels that are read at once.
-    fn group(&self) -> usize {
-        GROUP_BYTES / self.target.element().bytes()
+        channels.next_multiple_of(group(self.target))
     }
 
     pub(super) fn gpu_convolution(
@@ -113,7 +108,7 @@ impl Lowering<'_> {
     /// A value's image with its channels filled up to whole groups.
     fn grouped(&mut self, value: Value) -> Result<Image, String> {
         let image = self.image(value)?;
-        let wide = image.channels.next_multiple_of(self.group());
+        let wide = image.channels.next_multiple_of(group(self.target));
         if image.filled >= wide {
             return Ok(Image { filled: wide, ..image });
         }
@@ -133,6 +128,14 @@ impl Lowering<'_> {
         let image = Image { tensor, pitch: wide, filled: wide, ..image };
         self.hold_image(value, image);
         Ok(image)
+    }
+}
+
+/// Channels that are read at once.
+pub(super) const fn group(target: Target) -> usize {
+    match target {
+        Target::Cpu => 1,
+        Target::Cuda(_) => GROUP_BYTES / target.element().bytes(),
     }
 }
 

@@ -55,7 +55,7 @@ impl Lowering<'_> {
 
     /// A place for a value without gaps.
     pub(super) fn output(&mut self, value: Value, image: bool) -> Result<Tensor, String> {
-        if image { Ok(self.new_image(value)?.tensor) } else { Ok(self.new_plain(value)) }
+        if image { Ok(self.new_dense_image(value)?.tensor) } else { Ok(self.new_plain(value)) }
     }
 
     /// A value's elements lie here already, in row-major order.

@@ -15,7 +15,7 @@ impl Lowering<'_> {
     ) -> Result<(), String> {
         let [_, _, high, wide] = self.dimensions(node.inputs[0])?;
         let window = shape::slide(&filters.frame, [high, wide]);
-        if filters.channels_per_group == 1 && filters.bias.len() == filters.groups {
+        if filters.is_depthwise() {
             return self.depthwise(index, node, filters, window);
         }
         if self.on_gpu() {

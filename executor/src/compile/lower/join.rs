@@ -2,9 +2,7 @@
 
 use super::super::graph::{Node, Pad, Resize, Value};
 use super::layout::Lowering;
-use crate::artifact::{
-    Border, Gather, Grid, Kernel, Lookup, Map, Resize as Resampled, Sample, Strided,
-};
+use crate::artifact::{Border, Gather, Grid, Kernel, Lookup, Resize as Resampled, Sample, Strided};
 
 impl Lowering<'_> {
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Result<(), String> {
@@ -33,18 +31,15 @@ impl Lowering<'_> {
 
     /// Channels of images, side by side.
     fn concat_channels(&mut self, node: &Node) -> Result<(), String> {
+        if self.is_joint(node.output) {
+            return self.join(node);
+        }
         let whole = self.new_image(node.output)?;
-        let mut output = whole.tensor;
+        let mut begin = 0;
         for &value in &node.inputs {
             let image = self.image(value)?;
-            let map = Map {
-                rows: image.images * image.pixels,
-                width: image.channels,
-                pitches: [image.pitch, whole.pitch],
-                activation: crate::artifact::Activation::None,
-            };
-            self.step(node, Kernel::Map(map), vec![image.tensor.into()], output)?;
-            output.offset += image.channels;
+            self.copy_channels(node, image, whole, begin)?;
+            begin += image.channels;
         }
         Ok(())
     }

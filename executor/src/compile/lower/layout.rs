@@ -3,6 +3,7 @@
 use super::super::graph::{Graph, Node, Port, Value};
 use super::super::weights::{Key, Packed};
 use super::place::{Buffer, Draft, Operand, Part};
+use super::slots::Slots;
 use crate::artifact::{Activation, Integers, Kernel, Map, Scalar, Space, Target, Transfer};
 
 /// A plan under construction.
@@ -21,6 +22,7 @@ pub(super) struct Lowering<'a> {
     pub(super) parts: Vec<Part>,
     /// Which of the graph's nodes is being lowered.
     node: usize,
+    pub(super) slots: Slots,
 }
 
 /// Where a value lies, in each layout in which it has been asked for.
@@ -73,7 +75,8 @@ impl<'a> Lowering<'a> {
         let shapes: Vec<_> = graph.values.iter().map(|info| info.shape(batch)).collect();
         let values = vec![Held::default(); shapes.len()];
         let (buffers, parts) = (Vec::new(), vec![Part::new(batch)]);
-        Self { graph, shapes, target, batch, weights, values, buffers, parts, node: 0 }
+        let slots = Slots::new(graph, target);
+        Self { graph, shapes, target, batch, weights, values, buffers, parts, node: 0, slots }
     }
 
     /// Turns to a node, which is to be computed for so many requests together.
@@ -209,8 +212,15 @@ impl<'a> Lowering<'a> {
         tensor
     }
 
-    /// A place for a value channels last; in words why it is no image.
+    /// A place for a value channels last, perhaps with gaps between its pixels; in words why it is no image.
     pub(super) fn new_image(&mut self, value: Value) -> Result<Image, String> {
+        let Some(image) = self.slot(value)? else { return self.new_dense_image(value) };
+        self.hold_image(value, image);
+        Ok(image)
+    }
+
+    /// The same without gaps.
+    pub(super) fn new_dense_image(&mut self, value: Value) -> Result<Image, String> {
         let [_, channels, ..] = self.dimensions(value)?;
         self.new_image_of(value, channels)
     }
@@ -265,6 +275,11 @@ impl<'a> Lowering<'a> {
         let (name, reads) = ("input".to_owned(), vec![outside.operand()]);
         let draft = Draft { node: self.node, name, kernel, reads, write };
         self.part().entering.push(draft);
+    }
+
+    /// What the node reads that is being lowered.
+    pub(super) fn inputs(&self) -> &'a [Value] {
+        &self.graph.nodes[self.node].inputs
     }
 
     fn part(&mut self) -> &mut Part {

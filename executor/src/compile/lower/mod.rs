@@ -43,6 +43,7 @@ mod matrix;
 mod place;
 mod pointwise;
 mod range;
+mod slots;
 mod strides;
 mod workspace;
 
