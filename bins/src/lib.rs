@@ -4,6 +4,7 @@
 
 pub mod attached;
 pub mod bench;
+mod chart;
 pub mod check_model;
 pub mod client;
 pub mod cluster;
@@ -15,6 +16,7 @@ pub mod log;
 pub mod model;
 pub mod process;
 pub mod profile;
+pub mod report;
 pub mod sim;
 pub mod simpleclient;
 mod stages;

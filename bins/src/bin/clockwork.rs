@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clockwork_bins::{
-    bench, check_model, client, compile, controller, demo, exit, log, model, profile, sim,
+    bench, check_model, client, compile, controller, demo, exit, log, model, profile, report, sim,
     simpleclient, up, worker, zoo,
 };
 
@@ -23,6 +23,8 @@ enum Tool {
     Up(up::Arguments),
     /// The whole system in virtual time, from one seed
     Sim(sim::Arguments),
+    /// What runs come to: one page with figures and tables, from their logs
+    Report(report::Arguments),
     /// Measure this build on this machine
     Bench(bench::Arguments),
     /// Show a binary log as TSV
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Tool::Demo(arguments) => demo::run(&arguments),
         Tool::Up(arguments) => up::run(arguments),
         Tool::Sim(arguments) => sim::run(&arguments),
+        Tool::Report(arguments) => report::run(&arguments),
         Tool::Bench(arguments) => bench::run(&arguments),
         Tool::Log(arguments) => log::run(&arguments),
         Tool::Model(arguments) => model::run(&arguments),

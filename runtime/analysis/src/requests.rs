@@ -55,6 +55,8 @@ pub struct RequestBucket {
     pub seconds: f64,
     /// How many there were.
     pub counts: RequestCounts,
+    /// The largest SLO factor that was asked for; 0 if none was.
+    pub slo_factor: f64,
     /// Distinct models among the cold starts.
     pub cold_models: u64,
     /// Latency of all requests, in milliseconds.
@@ -93,6 +95,7 @@ pub(crate) struct RequestTally {
     cold_models: BTreeSet<u32>,
     latency: Distribution,
     success_latency: Distribution,
+    deadline: Distribution,
     series: Series,
 }
 
@@ -104,6 +107,7 @@ impl RequestTally {
             cold_models: BTreeSet::new(),
             latency: Distribution::new(),
             success_latency: Distribution::new(),
+            deadline: Distribution::new(),
             series: Series::new(width),
         }
     }
@@ -114,6 +118,9 @@ impl RequestTally {
         self.latency.record(row.latency.get());
         if row.is_success() {
             self.success_latency.record(row.latency.get());
+        }
+        if row.deadline != Span::MAX {
+            self.deadline.record(row.deadline.get());
         }
         if row.is_cold_success() {
             self.cold_models.insert(row.model_id.get());
@@ -151,6 +158,7 @@ impl RequestTally {
             late_rows: self.series.late_rows,
             latency_ms: self.latency.quantiles_ms(),
             success_latency_ms: self.success_latency.quantiles_ms(),
+            deadline_ms: self.deadline.spread_ms(),
         }
     }
 
@@ -175,6 +183,7 @@ struct Series {
 #[derive(Debug, Default)]
 struct Open {
     counts: RequestCounts,
+    slo_factor: f32,
     cold_models: BTreeSet<u32>,
     latency: Distribution,
     success_latency: Distribution,
@@ -216,6 +225,7 @@ impl Series {
 impl Open {
     fn count(&mut self, row: &RequestRow) {
         self.counts.count(row);
+        self.slo_factor = self.slo_factor.max(row.slo_factor);
         self.latency.record(row.latency.get());
         if row.is_success() {
             self.success_latency.record(row.latency.get());
@@ -228,6 +238,7 @@ impl Open {
     fn close(self) -> RequestBucket {
         RequestBucket {
             counts: self.counts,
+            slo_factor: f64::from(self.slo_factor),
             cold_models: u64::try_from(self.cold_models.len()).unwrap_or(u64::MAX),
             latency_ms: self.latency.spread_ms(),
             success_latency_ms: self.success_latency.spread_ms(),

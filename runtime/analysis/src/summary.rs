@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::actions::ActionBucket;
-use crate::distribution::{Quantiles, TailPoint};
+use crate::distribution::{Quantiles, Spread, TailPoint};
 use crate::requests::{RequestBucket, RequestCounts};
 
 /// All that was measured of a run.
@@ -85,6 +85,8 @@ pub struct RequestSummary {
     pub latency_ms: Quantiles,
     /// Latency of successes.
     pub success_latency_ms: Quantiles,
+    /// The SLOs that held, of requests that had one.
+    pub deadline_ms: Spread,
 }
 
 /// A part of the requests.

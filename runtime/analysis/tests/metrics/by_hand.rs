@@ -93,6 +93,17 @@ fn buckets_split_the_window_by_departure() {
 }
 
 #[test]
+fn slo_factors_and_deadlines_are_told_where_there_are_any() {
+    let steep = RequestRow { slo_factor: 2.5, deadline: Span::from_millis(9), ..request(11_000) };
+    let free = RequestRow { deadline: Span::MAX, ..request(1) };
+    let Analysis { summary, series, .. } =
+        analysed(options(), &[free, steep, request(11_001)], &[]);
+    near(series.requests[0].slo_factor, 0.0);
+    near(series.requests[1].slo_factor, 2.5);
+    near(summary.requests.deadline_ms.p50, f64::midpoint(9.0, 100.0));
+}
+
+#[test]
 fn the_peak_is_the_best_whole_bucket() {
     // The last bucket, 5 s long, has more per second but is not whole.
     let options = Options::new(Window { from: at(0), until: at(25_000) });
