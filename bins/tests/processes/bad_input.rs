@@ -64,7 +64,7 @@ fn an_unknown_workload_is_answered_with_the_valid_ones() {
     let bench = Bench::new();
     let Ended { code, err, .. } = bench.start("client", &["127.0.0.1:9", "simpel"]).end();
     assert_eq!(code, Some(2));
-    assert!(err.contains("`simpel`") && err.contains("simple, spam"), "{err}");
+    assert!(err.contains("`simpel`") && err.contains("spam, single-spam, simple"), "{err}");
 }
 
 #[test]

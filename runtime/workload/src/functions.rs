@@ -55,9 +55,8 @@ impl Replay {
             plan.note(format!("Warning: {} models need much host memory", plan.models()));
         }
         let targets = self.targets(rows.count(), plan.models(), context);
-        let load = Load { unit: self.load.unit * rate, ..self.load };
-        let replay = TraceReplay::new(Arc::new(rows), targets, load, self.interval);
-        generator(&mut plan, replay.begun(self.offset(context.seed)));
+        let replay = TraceReplay::new(Arc::new(rows), targets, self.load, self.interval);
+        generator(&mut plan, replay.scaled(rate).begun(self.offset(context.seed)));
         Ok(plan)
     }
 

@@ -60,6 +60,8 @@ mod fill_memory;
 mod functions;
 mod open_loop;
 mod poisson_open_loop;
+mod replay_log;
+mod replay_rates;
 mod scalability_exp_1;
 mod simple;
 mod simple_parametric;

@@ -133,6 +133,12 @@ fn without_a_number_of_workers_it_is_the_controllers_devices() {
     let fewer = ["0.1", "4", "1.5", "60", "1"];
     let fewer = run(plan("azure_scalability_exp", &fewer), 7, Setting::PROMPT, seconds(1));
     assert_eq!(fewer.loads[0], ("alexnet".into(), 3));
+    // The scale is told without the factor of the trace.
+    let scaled = Context { scale_rate: Some(50.0), ..small() };
+    let scaled = plan_in(&scaled, "azure_scalability_exp", &["1.0", "4", "2", "1"]);
+    let scaled = run(scaled, 1, Setting::PROMPT, HOUR);
+    let told = ">>>> Updating scale_factor to 3";
+    assert!(scaled.prints.iter().any(|(_, text)| text == told), "{:?}", scaled.prints);
     let error = usage(&small(), "azure_scalability_exp", &["1", "4", "1.5", "60"]).to_string();
     assert!(error.contains("`period_s`"), "{error}");
 }

@@ -87,6 +87,8 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another_one() {
             "slo-exp-2" => {
                 &["m", "4", "fixed-rate", "2000", "1", "9", "1", "add", "0.01", "2", "3", "5"]
             }
+            "replay-rates" => &["rates,rates"],
+            "replay-log" => &["log"],
             "azure_scalability_exp" => &["10.0", "20", "2", "0.01"],
             _ => &[],
         };

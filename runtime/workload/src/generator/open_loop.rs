@@ -10,7 +10,7 @@ use crate::{Target, Turn};
 /// A rate that holds for a while.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// Arrivals per second; above 0.
+    /// Arrivals per second; 0 is silence.
     pub rate: f64,
     /// For how long; [`Span::MAX`] is without end.
     pub length: Span,
@@ -37,20 +37,22 @@ impl OpenLoop {
     /// A stream over `targets`.
     ///
     /// # Panics
-    /// If there are no targets or no steps, a rate is not above 0, or a popularity is out of range.
+    /// If there are no targets or no steps, a rate is below 0, or a popularity is out of range.
     pub fn new(targets: Vec<Target>, popularity: Popularity, steps: Vec<Step>) -> Self {
         let choice = Choice::new(popularity, targets.len());
-        assert!(!steps.is_empty() && steps.iter().all(|step| step.rate > 0.0), "a rate is needed");
+        assert!(!steps.is_empty() && steps.iter().all(|step| step.rate >= 0.0), "a rate is needed");
         Self { targets, popularity, choice, steps, current: 0, until: Nanos::ZERO }
     }
 
     /// Wakes at the next arrival after `from`, if there is one.
     fn wake_after(&mut self, mut from: Nanos, turn: &mut Turn<'_>) {
         while let Some(step) = self.steps.get(self.current) {
-            let gap = Exp::new(step.rate / NANOS_PER_SECOND).expect("a rate above 0 has gaps");
-            let at = from + Span::from_f64(gap.sample(turn.random));
-            if at < self.until {
-                return turn.wake_at(at);
+            if step.rate > 0.0 {
+                let gap = Exp::new(step.rate / NANOS_PER_SECOND).expect("a rate above 0 has gaps");
+                let at = from + Span::from_f64(gap.sample(turn.random));
+                if at < self.until {
+                    return turn.wake_at(at);
+                }
             }
             from = self.until;
             self.current += 1;

@@ -10,12 +10,12 @@ use super::alias::Alias;
 use super::rows::{Rows, SECONDS, wide};
 use crate::{Target, Turn};
 
-/// How much of a trace's rates is asked for.
+/// How much of a trace's rates is asked for: their scale is `value` times `unit`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     /// The load.
     pub value: f64,
-    /// The factor on the trace's rates at load 1.
+    /// The scale at load 1.
     pub unit: f64,
     /// Whether that is for each of the devices that the controller reports.
     pub per_gpu: bool,
@@ -33,6 +33,8 @@ pub struct TraceReplay {
     /// Whom each row asks for.
     targets: Arc<[Target]>,
     load: Load,
+    /// The factor on the rates at scale 1.
+    rate: f64,
     /// How long the rate of a minute holds.
     interval: Span,
     /// The part of the rates that is this replay's, if it was divided.
@@ -62,6 +64,7 @@ impl TraceReplay {
             rows,
             targets,
             load,
+            rate: 1.0,
             interval,
             share: 1.0,
             offset: Span::ZERO,
@@ -70,6 +73,12 @@ impl TraceReplay {
             minute: None,
             table: Alias::default(),
         }
+    }
+
+    /// All rates of the trace are multiplied by this; above 0.
+    #[must_use]
+    pub fn scaled(self, rate: f64) -> Self {
+        Self { rate, ..self }
     }
 
     /// Begins so far into the first minute; less than the interval.
@@ -83,7 +92,7 @@ impl TraceReplay {
         Self { share: self.share / f64::from(parts), ..self.clone() }
     }
 
-    /// Takes another load from now on; gives the factor on the trace's rates.
+    /// Takes another load from now on; gives its scale.
     pub(super) fn set_load(&mut self, value: f64, turn: &mut Turn<'_>) -> f64 {
         self.load.value = value;
         self.wake_after(turn);
@@ -124,7 +133,8 @@ impl TraceReplay {
     /// Arrivals per nanosecond in a minute.
     fn rate(&self, minute: usize) -> f64 {
         let Load { value, unit, .. } = self.load;
-        wide(self.rows.calls(minute)) * value * unit * self.share / (SECONDS * NANOS_PER_SECOND)
+        let scale = value * unit * self.rate * self.share;
+        wide(self.rows.calls(minute)) * scale / (SECONDS * NANOS_PER_SECOND)
     }
 }
 

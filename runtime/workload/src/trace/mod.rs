@@ -6,11 +6,13 @@
 mod error;
 mod library;
 mod lines;
+mod log;
 mod plain;
 
 pub use error::FileError;
 pub use library::{Folder, Library, Nowhere};
 pub(crate) use lines::Lines;
+pub(crate) use log::{Asked, Log};
 pub use plain::plain;
 
 use std::io::Read;

@@ -61,7 +61,14 @@ pub(crate) fn small() -> Context {
 /// In order of falling calls: b, d, a, c.
 const SMALL: &str = "f,1,2,3\na,60,0,0\nb,600,1200,0\nc,0,0,6\nd,300,0,60\n";
 
-/// A library with one trace for every day, and its text for every file.
+/// Requests to models 9, 4, 9 and 30, 1.5 s, 0.5 s and 0 s one after the other.
+const LOG: &str = "t\tuser_id\tmodel_id\tslo_factor\tlatency\n\
+    2000000100\t1\t4\t2\t500000100\n\
+    10000000\t0\t9\t0\t10000000\n\
+    2000000000\t0\t9\t0\t0\n\
+    2000000001\t7\t30\t0\t1\n";
+
+/// A library with one trace for every day, and these files.
 #[derive(Debug)]
 pub(crate) struct OneTrace(pub(crate) &'static str);
 
@@ -72,8 +79,16 @@ impl Library for OneTrace {
         Ok((name, Arc::new(trace)))
     }
 
-    fn open(&self, _: &Path) -> std::io::Result<Box<dyn Read>> {
-        trace::plain(self.0.as_bytes())
+    fn open(&self, path: &Path) -> std::io::Result<Box<dyn Read>> {
+        let files = [
+            ("rates", "# requests per second\n100\n\n0\n50.5\n"),
+            ("bad-rates", "100\nfast\n"),
+            ("silence", "0\n"),
+            ("log", LOG),
+        ];
+        let found = files.into_iter().find(|(name, _)| path == Path::new(name));
+        let (_, text) = found.ok_or_else(|| std::io::Error::other("no such file"))?;
+        trace::plain(text.as_bytes())
     }
 }
 
