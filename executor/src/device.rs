@@ -3,7 +3,8 @@
 use std::fmt;
 
 use clockwork_wire::{
-    ActionId, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload, Status,
+    ActionId, BatchProfile, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload,
+    Span, Status,
 };
 
 use crate::{Inputs, ModelSource};
@@ -100,13 +101,58 @@ pub enum Fault {
     Hang,
 }
 
+/// The batch sizes of a model that are to be prepared: those up to a size that take no longer than a time;
+/// batch 1 always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The largest.
+    pub max_batch: BatchSize,
+    /// The longest time, as measured on the device.
+    pub max_exec: Span,
+}
+
+impl Wanted {
+    /// Every batch size.
+    pub const ALL: Self = Self {
+        max_batch: BatchSize::new(BatchSize::LIMIT).expect("the limit is a size"),
+        max_exec: Span::MAX,
+    };
+
+    /// Whether this one is wanted.
+    pub fn includes(&self, entry: &BatchProfile) -> bool {
+        let within = entry.batch <= self.max_batch && entry.exec <= self.max_exec;
+        within || entry.batch == BatchSize::ONE
+    }
+}
+
+/// Why a model cannot be made servable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unprepared {
+    /// What a controller is told.
+    pub status: Status,
+    /// In words.
+    pub reason: String,
+}
+
+/// There is no such model, or it cannot run: [`Status::BAD_MODEL_PATH`].
+impl From<String> for Unprepared {
+    fn from(reason: String) -> Self {
+        Self { status: Status::BAD_MODEL_PATH, reason }
+    }
+}
+
 /// Does what is slow about preparing models for a device, on a thread that nobody waits for.
 pub trait Prepare: fmt::Debug + Send {
     /// Makes so many copies of a model ready, so that [`Device::prepare`] only takes them over.
     ///
     /// # Errors
-    /// In words, why the model cannot run on the device; which will say so again.
-    fn prepare_ahead(&mut self, source: &ModelSource, copies: u32) -> Result<(), String>;
+    /// Why the model cannot run on the device; which will say so again.
+    fn prepare_ahead(
+        &mut self,
+        source: &ModelSource,
+        copies: u32,
+        wanted: Wanted,
+    ) -> Result<(), Unprepared>;
 }
 
 /// A device: executes one INFER at a time, copies one model's weights at a time, and reports
@@ -116,20 +162,28 @@ pub trait Device: fmt::Debug {
     fn spec(&self) -> &DeviceSpec;
 
     /// Makes `copies` (at least 1) models with contiguous ids from `first` on servable, which are
-    /// all the same: host copies, code, plans. Returns what each of them is on this device.
+    /// all the same: host copies, code, plans. Returns what each of them is on this device, with the batch
+    /// sizes that are prepared: all that are wanted, and perhaps more.
     ///
     /// # Errors
-    /// In words, why the model cannot run here.
+    /// Why the model cannot run here.
     fn prepare(
         &mut self,
         first: ModelId,
         copies: u32,
         source: &ModelSource,
-    ) -> Result<ModelProfile, String>;
+        wanted: Wanted,
+    ) -> Result<ModelProfile, Unprepared>;
 
     /// What an operator should know of it when it starts, in lines.
     fn notes(&self) -> &[String] {
         &[]
+    }
+
+    /// How many more instances like a model's could be prepared beside all that are; `None` if nothing of
+    /// the device limits that, or it cannot tell yet.
+    fn room(&self, _model: ModelId) -> Option<u64> {
+        None
     }
 
     /// What prepares models ahead, if preparing them is slow; asked for once. A device without it prepares

@@ -35,7 +35,7 @@
 //!     shown: model,
 //! }));
 //! let Some(Output::Resolve { id: asked, name, .. }) = worker.poll(start) else { unreachable!() };
-//! let source = zoo::profile(&name).map(ModelSource::Profile).ok_or(name);
+//! let source = zoo::profile(&name).map(ModelSource::Profile).ok_or(name.into());
 //! worker.handle(start, Input::Resolved { id: asked, source });
 //! assert!(matches!(worker.poll(start), Some(Output::ModelLoaded(_))));
 //!
@@ -77,6 +77,6 @@ mod device_thread;
 mod durations;
 mod queue;
 
-pub use device::{Completion, Device, DeviceSpec, Fault, Operation, Prepare};
+pub use device::{Completion, Device, DeviceSpec, Fault, Operation, Prepare, Unprepared, Wanted};
 pub use message::{Input, Inputs, ModelSource, Output};
 pub use worker::{Counters, Worker, WorkerConfig};

@@ -9,6 +9,7 @@ use clockwork_wire::{
 
 use crate::artifact::Artifact;
 use crate::library::LibraryModel;
+use crate::{Unprepared, Wanted};
 
 /// Where a model comes from; found by name by whoever drives the worker, because a worker opens no
 /// files.
@@ -50,8 +51,8 @@ pub enum Input {
     Resolved {
         /// The [`LoadModel`] that asked.
         id: ActionId,
-        /// The model, or in words why there is none.
-        source: Result<ModelSource, String>,
+        /// The model, or why there is none.
+        source: Result<ModelSource, Unprepared>,
     },
     /// Do not start this action.
     Cancel {
@@ -92,6 +93,8 @@ pub enum Output {
         name: String,
         /// How many models will be made of it.
         copies: u32,
+        /// Which batch sizes they will need.
+        wanted: Wanted,
     },
     /// The one result of a [`LoadModel`].
     ModelLoaded(ModelLoaded),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clockwork_executor::emulated::{Deviation, Emulated, Jitter};
 use clockwork_executor::{
-    Completion, Device, DeviceSpec, Fault, Inputs, ModelSource, Operation, zoo,
+    Completion, Device, DeviceSpec, Fault, Inputs, ModelSource, Operation, Wanted, zoo,
 };
 use clockwork_wire::{ActionId, BatchSize, Interval, ModelId, Nanos, Pages, Payload, Span};
 
@@ -21,7 +21,8 @@ fn device(deviation: Deviation) -> Emulated {
     };
     let mut device = Emulated::deviating(spec, deviation);
     let profile = zoo::profile("resnet50_v2").expect("the zoo has it");
-    device.prepare(MODEL, 1, &ModelSource::Profile(Arc::clone(&profile))).expect("it can run here");
+    let source = ModelSource::Profile(Arc::clone(&profile));
+    device.prepare(MODEL, 1, &source, Wanted::ALL).expect("it can run here");
     device
 }
 

@@ -65,6 +65,9 @@ statuses! {
     MODEL_EXISTS = 40, "model id exists";
     /// No model of that name, or one whose files cannot be used; the message says which.
     BAD_MODEL_PATH = 41, "no such model, or its files cannot be used";
+    /// The device has no memory left for what the model must have there before its weights: graphs on a
+    /// GPU. Ours.
+    DEVICE_MEMORY = 43, "no device memory left to prepare the model";
     /// The network could not send the action before its send-by time.
     SEND_LATE = 45, "network send too late";
     /// LOAD before its window.

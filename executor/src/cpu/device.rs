@@ -16,7 +16,7 @@ use super::memory::Part;
 use super::profile::Ahead;
 use super::program::{Model, Program};
 use crate::device_thread::{DeviceThread, RING};
-use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare};
+use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare, Unprepared, Wanted};
 
 /// The processor as a device.
 ///
@@ -108,9 +108,11 @@ impl Device for CpuDevice {
         first: ModelId,
         copies: u32,
         source: &ModelSource,
-    ) -> Result<ModelProfile, String> {
-        let model = Model::of(source)
-            .ok_or("a cpu device runs compiled models and libraries, not profiles")?;
+        _wanted: Wanted,
+    ) -> Result<ModelProfile, Unprepared> {
+        let model = Model::of(source).ok_or_else(|| {
+            "a cpu device runs compiled models and libraries, not profiles".to_owned()
+        })?;
         let index = self.intern(model)?;
         self.models.extend(ids(first, copies).map(|model| (model, index)));
         Ok(self.known[index].1.clone())

@@ -10,7 +10,7 @@ use super::memory::{Region, WeightsCache};
 use super::program::{Model, Program};
 use super::run::Memory;
 use crate::durations::{Durations, Shelf};
-use crate::{ModelSource, Prepare};
+use crate::{ModelSource, Prepare, Unprepared, Wanted};
 
 /// What the model is on this class of devices, as it was measured before or is now; in words why it cannot be
 /// measured.
@@ -49,10 +49,16 @@ pub(super) struct Ahead {
 /// A compiled model that lies in a folder and was not measured before on this class of devices is
 /// measured, so that the device finds how long it takes. Other models are left to the device.
 impl Prepare for Ahead {
-    fn prepare_ahead(&mut self, source: &ModelSource, _copies: u32) -> Result<(), String> {
+    fn prepare_ahead(
+        &mut self,
+        source: &ModelSource,
+        _copies: u32,
+        _wanted: Wanted,
+    ) -> Result<(), Unprepared> {
         match Model::of(source) {
             Some(model) if model.artifact().is_some_and(|artifact| artifact.folder().is_some()) => {
-                profile(&self.host, Kernels::detect(), &self.class, &model).map(drop)
+                let measured = profile(&self.host, Kernels::detect(), &self.class, &model);
+                measured.map(drop).map_err(Unprepared::from)
             }
             Some(_) | None => Ok(()),
         }

@@ -19,12 +19,12 @@ use super::loader::{Loader, Transfer};
 use super::memory::Buffer;
 use super::memory_driver::MemoryDriver as _;
 use super::reservation::{Reservation, SCRATCH};
-use super::setup::{Instance, Setup, form};
+use super::setup::{Instance, Setup, form, kind};
 use super::weights_cache::Part;
 use crate::artifact::Artifact;
 use crate::cpu::Host;
 use crate::device_thread::DeviceThread;
-use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare};
+use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare, Unprepared, Wanted};
 
 /// A GPU as a device.
 ///
@@ -36,9 +36,9 @@ pub struct CudaDevice {
     /// Until somebody else prepares models.
     setup: Option<Setup>,
     /// Instances that were prepared elsewhere.
-    made: mpsc::Receiver<Vec<Instance>>,
-    make: mpsc::Sender<Vec<Instance>>,
-    /// Those that have arrived, by their model.
+    made: mpsc::Receiver<Made>,
+    make: mpsc::Sender<Made>,
+    /// Those that have arrived, by their kind.
     ready: BTreeMap<String, Vec<Instance>>,
     jobs: DeviceThread<Job>,
     transfers: DeviceThread<Transfer>,
@@ -56,15 +56,24 @@ pub struct CudaDevice {
 /// Prepares models for a GPU away from the worker's core.
 struct Ahead {
     setup: Setup,
-    made: mpsc::Sender<Vec<Instance>>,
+    made: mpsc::Sender<Made>,
 }
 
+/// Instances, and their kind.
+type Made = (String, Vec<Instance>);
+
 impl Prepare for Ahead {
-    fn prepare_ahead(&mut self, source: &ModelSource, copies: u32) -> Result<(), String> {
+    fn prepare_ahead(
+        &mut self,
+        source: &ModelSource,
+        copies: u32,
+        wanted: Wanted,
+    ) -> Result<(), Unprepared> {
         let ModelSource::Artifact(artifact) = source else { return Ok(()) };
-        let made = self.setup.make(artifact, copies).map_err(|error| error.to_string())?;
+        let made = self.setup.make(artifact, copies, wanted)?;
+        let (_, variant) = form(artifact)?;
         // A device that is gone needs nothing.
-        let _ = self.made.send(made);
+        let _ = self.made.send((kind(&variant.fingerprint(), wanted), made));
         Ok(())
     }
 }
@@ -117,7 +126,7 @@ impl CudaDevice {
             weights: 0,
             scratch: (scratch.address(), scratch.len()),
         };
-        let setup = Setup::new(gpu, &context, engine, sites, workspace.len());
+        let setup = Setup::new(gpu, &context, engine, sites, workspace.len(), options.graphs);
         let core = Core::new(host.clone(), &context, io, options.spin)?;
         let beside = Host { place: Arc::new(|| ()), ..host.clone() };
         let loader = Loader::new(beside, &context, pool)?;
@@ -141,26 +150,32 @@ impl CudaDevice {
 
     /// Takes so many instances of a model; those that were not prepared elsewhere are made now, if nobody
     /// else prepares them.
-    fn take(&mut self, artifact: &Artifact, copies: u32) -> Result<Vec<Instance>, CudaError> {
-        for made in self.made.try_iter() {
-            if let Some(first) = made.first() {
-                self.ready.entry(first.fingerprint().to_owned()).or_default().extend(made);
-            }
+    fn take(
+        &mut self,
+        artifact: &Artifact,
+        copies: u32,
+        wanted: Wanted,
+    ) -> Result<Vec<Instance>, Unprepared> {
+        for (kind, made) in self.made.try_iter() {
+            self.ready.entry(kind).or_default().extend(made);
         }
         let (_, variant) = form(artifact)?;
-        let mut there = self.ready.remove(&variant.fingerprint()).unwrap_or_default();
+        let kind = kind(&variant.fingerprint(), wanted);
+        let mut there = self.ready.remove(&kind).unwrap_or_default();
         let count = usize::try_from(copies).expect("a count fits the address space");
         if let Some(setup) = &mut self.setup {
             let missing = count.saturating_sub(there.len());
-            there.extend(setup.make(artifact, u32::try_from(missing).unwrap_or(copies))?);
+            let missing = u32::try_from(missing).unwrap_or(copies);
+            there.extend(setup.make(artifact, missing, wanted)?);
         }
         if there.len() < count {
             let what = "preparing a model";
-            return Err(CudaError::new(what, "it failed before, where nobody waited for it"));
+            let cause = "it failed before, where nobody waited for it";
+            return Err(CudaError::new(what, cause).into());
         }
         let rest = there.split_off(count);
         if !rest.is_empty() {
-            self.ready.insert(variant.fingerprint(), rest);
+            self.ready.insert(kind, rest);
         }
         Ok(there)
     }
@@ -181,15 +196,20 @@ impl Device for CudaDevice {
         first: ModelId,
         copies: u32,
         source: &ModelSource,
-    ) -> Result<ModelProfile, String> {
+        wanted: Wanted,
+    ) -> Result<ModelProfile, Unprepared> {
         let ModelSource::Artifact(artifact) = source else {
-            return Err("a GPU runs compiled models, not profiles or libraries".to_owned());
+            return Err("a GPU runs compiled models, not profiles or libraries".to_owned().into());
         };
-        let instances = self.take(artifact, copies).map_err(|error| error.to_string())?;
-        let profile = instances.first().map(|instance| instance.program().profile().clone());
+        let instances = self.take(artifact, copies, wanted)?;
+        let profile = instances.first().map(Instance::profile);
         let ids = (first.get()..first.get() + copies).map(ModelId::new);
         self.models.extend(ids.zip(instances.into_iter().map(Arc::new)));
-        profile.ok_or_else(|| "no copies of the model are asked for".to_owned())
+        profile.ok_or_else(|| "no copies of the model are asked for".to_owned().into())
+    }
+
+    fn room(&self, model: ModelId) -> Option<u64> {
+        self.instance(model).room()
     }
 
     fn ahead(&mut self) -> Option<Box<dyn Prepare>> {

@@ -8,6 +8,8 @@ use cudarc::driver::DriverError;
 use cudarc::nvrtc::result::NvrtcError;
 use thiserror::Error;
 
+use crate::Unprepared;
+
 /// Why something on a GPU failed: what was tried, and what the library said.
 #[derive(Debug, Error)]
 #[error("{what}: {cause}")]
@@ -19,6 +21,12 @@ pub struct CudaError {
 impl CudaError {
     pub(super) fn new(what: &'static str, cause: &(impl Display + ?Sized)) -> Self {
         Self { what, cause: cause.to_string() }
+    }
+}
+
+impl From<CudaError> for Unprepared {
+    fn from(error: CudaError) -> Self {
+        error.to_string().into()
     }
 }
 

@@ -18,6 +18,7 @@ mod device;
 mod driver;
 mod engine;
 mod error;
+mod graph_memory;
 mod host;
 pub mod kernels;
 pub mod launch;

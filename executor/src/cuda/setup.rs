@@ -1,22 +1,35 @@
 //! What is slow: choosing algorithms, measuring, capturing graphs. It is done on a thread that nobody
 //! waits for, before a device is asked to prepare a model.
+//!
+//! # When are graphs made?
+//!
+//! A graph takes 3 to 8 ms to make and a LOAD takes 2 ms, of which a GPU does more than 400 in a second:
+//! graphs that came and went with weights would cost more than the weights. They need not, because an
+//! instance's weights lie at the same addresses whenever they are there. So LOADMODEL names the batch sizes
+//! ([`Wanted`](crate::Wanted)), their graphs are made then and live until the model is unloaded, and the
+//! result reports them: they are the batch sizes of the profile that a controller plans with, and an INFER
+//! of any other is refused. What graphs may take of a device's memory is a setting; a LOADMODEL for which
+//! that is too little is refused with how many instances fit ([`GraphMemory`]).
 #![expect(unsafe_code, reason = "graphs run in memory that they were captured for")]
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use clockwork_wire::{BatchProfile, BatchSize, ModelProfile, Span};
+use clockwork_wire::{BatchProfile, BatchSize, ModelProfile, Span, Status};
 
 use super::choice::Choices;
 use super::driver::{Context, Event, GpuInfo, Stream};
 use super::engine::{Engine, Prepared, Sites};
 use super::error::CudaError;
+use super::graph_memory::{GraphMemory, Share};
 use super::host::HostWeights;
 use super::memory::Buffer;
+use super::memory_driver::MemoryDriver as _;
 use super::pages::AddressRange;
 use crate::artifact::{Artifact, Plan, Target, Variant};
 use crate::durations::{Durations, Shelf};
+use crate::{Unprepared, Wanted};
 
 /// A model on one GPU, whatever its instances.
 pub(super) struct Program {
@@ -30,8 +43,12 @@ pub(super) struct Program {
 /// One instance of a model: addresses of its own, and the graphs that were captured for them.
 pub(super) struct Instance {
     program: Arc<Program>,
-    graphs: Vec<Prepared>,
+    /// Of the batch sizes that were wanted.
+    graphs: Vec<(Arc<Plan>, Prepared)>,
     range: Arc<AddressRange>,
+    /// How many more like it fitted when it was made, if that was known.
+    room: Option<u64>,
+    _share: Share,
 }
 
 /// Makes instances.
@@ -44,6 +61,7 @@ pub(super) struct Setup {
     programs: BTreeMap<String, Weak<Program>>,
     /// Host copies by their hash.
     hosts: BTreeMap<String, Weak<HostWeights>>,
+    graphs: GraphMemory,
 }
 
 impl Program {
@@ -61,45 +79,61 @@ impl Instance {
         &self.program
     }
 
-    /// Of which model it is one, by what was compiled.
-    pub(super) fn fingerprint(&self) -> &str {
-        &self.program.fingerprint
+    /// What it is on this GPU, with the batch sizes that it is prepared for.
+    pub(super) fn profile(&self) -> ModelProfile {
+        let mut profile = self.program.profile.clone();
+        profile.batches.retain(|entry| self.batch(entry.batch).is_some());
+        profile
+    }
+
+    pub(super) const fn room(&self) -> Option<u64> {
+        self.room
     }
 
     pub(super) const fn range(&self) -> &Arc<AddressRange> {
         &self.range
     }
 
-    /// The plan for a batch size and its graph.
+    /// The plan for a batch size and its graph, if it is prepared.
     pub(super) fn batch(&self, batch: BatchSize) -> Option<(&Plan, &Prepared)> {
-        let index = self.program.plans.iter().position(|plan| plan.batch() == batch)?;
-        Some((&self.program.plans[index], self.graphs.get(index)?))
+        let (plan, graph) = self.graphs.iter().find(|(plan, _)| plan.batch() == batch)?;
+        Some((plan, graph))
     }
 }
 
 impl Setup {
-    /// Models run at these sites, with so many bytes of workspace.
+    /// Models run at these sites, with so many bytes of workspace and of memory for `graphs`.
     pub(super) fn new(
         gpu: &GpuInfo,
         context: &Arc<Context>,
         engine: Engine,
         sites: Sites,
         workspace: usize,
+        graphs: u64,
     ) -> Self {
         let (programs, hosts) = (BTreeMap::new(), BTreeMap::new());
         let (gpu, context) = (gpu.clone(), Arc::clone(context));
-        Self { gpu, engine, context, sites, workspace, programs, hosts }
+        let graphs = GraphMemory::new(graphs);
+        Self { gpu, engine, context, sites, workspace, programs, hosts, graphs }
     }
 
-    /// Makes so many instances of a model.
+    /// Makes so many instances of a model, all or none.
     pub(super) fn make(
         &mut self,
         artifact: &Artifact,
         copies: u32,
-    ) -> Result<Vec<Instance>, CudaError> {
+        wanted: Wanted,
+    ) -> Result<Vec<Instance>, Unprepared> {
         self.context.enter()?;
         let program = self.program(artifact)?;
-        (0..copies).map(|_| self.instance(&program)).collect()
+        let kind = kind(&program.fingerprint, wanted);
+        let full = |reason| Unprepared { status: Status::DEVICE_MEMORY, reason };
+        let mut made = Vec::new();
+        for left in (1..=copies).rev() {
+            self.graphs.admit(&kind, left).map_err(full)?;
+            made.push(self.instance(&program, &kind, wanted)?);
+        }
+        Ok(made)
     }
 
     /// What a model is on this GPU: measured before, or now.
@@ -176,12 +210,26 @@ impl Setup {
     }
 
     /// Addresses and graphs for one more instance.
-    fn instance(&self, program: &Arc<Program>) -> Result<Instance, CudaError> {
+    fn instance(
+        &mut self,
+        program: &Arc<Program>,
+        kind: &str,
+        wanted: Wanted,
+    ) -> Result<Instance, CudaError> {
+        let (before, _) = self.context.free_and_total()?;
         let range = Arc::new(AddressRange::new(&self.context, program.profile.pages)?);
         let sites = Sites { weights: range.address(), ..self.sites };
-        let prepare = |plan: &Arc<Plan>| self.engine.prepare(plan, &sites, &program.choices);
-        let graphs = program.plans.iter().map(prepare).collect::<Result<_, _>>()?;
-        Ok(Instance { program: Arc::clone(program), graphs, range })
+        let prepare = |plan: &Arc<Plan>| {
+            let graph = self.engine.prepare(plan, &sites, &program.choices)?;
+            Ok((Arc::clone(plan), graph))
+        };
+        let plans = program.plans.iter().zip(&program.profile.batches);
+        let plans = plans.filter(|(_, entry)| wanted.includes(entry)).map(|(plan, _)| plan);
+        let graphs = plans.map(prepare).collect::<Result<_, CudaError>>()?;
+        let (after, _) = self.context.free_and_total()?;
+        let share = self.graphs.record(kind, before, after);
+        let (program, room) = (Arc::clone(program), self.graphs.fits(kind));
+        Ok(Instance { program, graphs, range, room, _share: share })
     }
 
     /// Chooses what is not chosen yet, and measures, in memory that is taken and given back.
@@ -220,6 +268,11 @@ impl Setup {
         }
         Ok(Durations { load, batches })
     }
+}
+
+/// What instances have in common whose graphs are the same but for addresses.
+pub(super) fn kind(fingerprint: &str, wanted: Wanted) -> String {
+    format!("{fingerprint}, up to {} and {} ns", wanted.max_batch, wanted.max_exec.get())
 }
 
 /// How long a LOAD takes: a copy, and the mapping of its first page. Weights in a file are read first, by

@@ -18,7 +18,9 @@ pub use self::jitter::Jitter;
 use self::engine::{Engine, Job};
 use self::jitter::Noise;
 use self::models::Models;
-use crate::{Completion, Device, DeviceSpec, Fault, Inputs, ModelSource, Operation};
+use crate::{
+    Completion, Device, DeviceSpec, Fault, Inputs, ModelSource, Operation, Unprepared, Wanted,
+};
 
 /// How an emulated device deviates from its profile; by default not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -112,7 +114,7 @@ impl Emulated {
         inputs: &Inputs,
     ) {
         let profile = self.models.profile(model);
-        let exact = padded_exec(&profile, batch);
+        let exact = profile.exec(batch).expect("a worker checks batch sizes");
         let output_size = usize::try_from(profile.output_size).expect("an output fits memory");
         drop(profile);
         let output_len = if inputs.body.is_empty() { 0 } else { output_size * batch.count() };
@@ -133,12 +135,13 @@ impl Device for Emulated {
         first: ModelId,
         copies: u32,
         source: &ModelSource,
-    ) -> Result<ModelProfile, String> {
+        _wanted: Wanted,
+    ) -> Result<ModelProfile, Unprepared> {
         let Some(profile) = source.profile() else {
-            return Err("an emulated device takes only profiles of models".to_owned());
+            return Err("an emulated device takes only profiles of models".to_owned().into());
         };
         if profile.batches.is_empty() {
-            return Err(format!("the profile of `{}` has no batch size", profile.name));
+            return Err(format!("the profile of `{}` has no batch size", profile.name).into());
         }
         self.models.enter(first, copies, profile);
         Ok(ModelProfile::clone(profile))
@@ -202,10 +205,4 @@ impl Device for Emulated {
         }
         self.exec.due().into_iter().chain(self.load.due()).min()
     }
-}
-
-/// The time of the smallest profiled batch size that holds `batch`.
-fn padded_exec(profile: &ModelProfile, batch: BatchSize) -> Span {
-    let fitting = profile.batches.iter().find(|entry| entry.batch >= batch);
-    fitting.expect("the worker admits no batch beyond the largest").exec
 }

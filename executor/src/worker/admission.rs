@@ -31,8 +31,8 @@ pub(crate) fn admit(
     match action.kind {
         ActionKind::Load | ActionKind::Evict => {}
         ActionKind::Infer { batch } => {
-            // A batch between two supported sizes runs as the next larger one, as in the original.
-            if profile.batches.last().is_none_or(|largest| batch > largest.batch) {
+            // The profile has the batch sizes that were prepared, and the controller was told.
+            if profile.exec(batch).is_none() {
                 return Err(Status::BAD_BATCH_SIZE);
             }
             check_inputs(rules, &task.inputs, batch, profile.input_size)?;

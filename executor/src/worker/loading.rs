@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use clockwork_wire::{ActionId, LoadModel, ModelLoaded, ModelProfile, Nanos, Span, Status};
+use clockwork_wire::{
+    ActionId, LoadModel, ModelId, ModelLoaded, ModelProfile, Nanos, Span, Status,
+};
 
 use super::registry::{IdsRefused, Registry, merge, restrict};
 use super::seen::Sighting;
 use super::{Lane, Worker};
-use crate::{ModelSource, Output};
+use crate::{ModelSource, Output, Unprepared, Wanted};
 
 /// A LOADMODEL whose model is being looked for.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ impl Worker {
             id: load.id,
             name: load.name.clone(),
             copies: load.copies,
+            wanted: wanted(&load),
         });
         self.resolving.insert(load.id, Resolving { load, received: now });
     }
@@ -79,26 +82,24 @@ impl Worker {
         &mut self,
         now: Nanos,
         id: ActionId,
-        source: Result<ModelSource, String>,
+        source: Result<ModelSource, Unprepared>,
     ) {
         // A LOADMODEL that was cancelled meanwhile has had its result.
         let Some(Resolving { load, received }) = self.resolving.remove(&id) else { return };
-        let prepared = match source {
-            Ok(source) => self.prepare(&load, &source).map_err(|why| (Status::UNKNOWN_MODEL, why)),
-            Err(why) => Err((Status::BAD_MODEL_PATH, why)),
-        };
+        let prepared = source.and_then(|source| self.prepare(&load, &source));
         self.registry.settle(&load, prepared.as_ref().ok());
+        let room = if prepared.is_ok() { self.room_beside(&load) } else { String::new() };
         match prepared {
             Ok(profile) => self.outbox.push_back(Output::ModelLoaded(ModelLoaded {
                 id,
                 status: Status::OK,
-                message: String::new(),
+                message: room,
                 model: load.model,
                 copies: load.copies,
                 profile: Some(profile),
                 duration: now - received,
             })),
-            Err((status, message)) => self.refuse_load_model(&load, status, message),
+            Err(why) => self.refuse_load_model(&load, why.status, why.reason),
         }
     }
 
@@ -107,14 +108,14 @@ impl Worker {
         &mut self,
         load: &LoadModel,
         source: &ModelSource,
-    ) -> Result<Arc<ModelProfile>, String> {
+    ) -> Result<Arc<ModelProfile>, Unprepared> {
         let prepared = self.prepare_devices(load, source).and_then(|mut profile| {
-            restrict(&mut profile, load.max_batch, load.max_exec);
+            restrict(&mut profile, wanted(load));
             // What the files call themselves finds them no second time.
             let name = crate::zoo::model_name(&load.name).unwrap_or(&load.name);
             name.clone_into(&mut profile.name);
             if profile.batches.is_empty() {
-                return Err(format!("model `{}` has no batch size 1", load.name));
+                return Err(format!("model `{}` has no batch size 1", load.name).into());
             }
             Ok(Arc::new(profile))
         });
@@ -129,16 +130,26 @@ impl Worker {
         &mut self,
         load: &LoadModel,
         source: &ModelSource,
-    ) -> Result<ModelProfile, String> {
+    ) -> Result<ModelProfile, Unprepared> {
         let mut common: Option<ModelProfile> = None;
         for lane in &mut self.lanes {
-            let profile = lane.device_mut().prepare(load.model, load.copies, source)?;
+            let device = lane.device_mut();
+            let profile = device.prepare(load.model, load.copies, source, wanted(load))?;
             match &mut common {
                 Some(common) => merge(common, &profile),
                 None => common = Some(profile),
             }
         }
-        common.ok_or_else(|| "the worker has no devices".to_owned())
+        common.ok_or_else(|| "the worker has no devices".to_owned().into())
+    }
+
+    /// How many more models fit beside those that were just prepared, in words; nothing if nothing limits
+    /// them.
+    fn room_beside(&mut self, load: &LoadModel) -> String {
+        let model = ModelId::new(load.model.get() + load.copies - 1);
+        let devices = self.lanes.iter_mut().map(Lane::device_mut);
+        let least = devices.filter_map(|device| device.room(model)).min();
+        least.map_or_else(String::new, |more| format!("{more} more instances of it fit"))
     }
 
     pub(super) fn refuse_load_model(&mut self, load: &LoadModel, status: Status, message: String) {
@@ -152,4 +163,9 @@ impl Worker {
             duration: Span::ZERO,
         }));
     }
+}
+
+/// The batch sizes that a LOADMODEL names.
+const fn wanted(load: &LoadModel) -> Wanted {
+    Wanted { max_batch: load.max_batch, max_exec: load.max_exec }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clockwork_wire::{
-    Action, ActionKind, BatchSize, LoadModel, LoadedModel, ModelId, ModelProfile, Span, UnloadModel,
+    Action, ActionKind, LoadModel, LoadedModel, ModelId, ModelProfile, UnloadModel,
 };
+
+use crate::Wanted;
 
 /// Every servable model by its id, and the ids that are spoken for while their model is resolved.
 #[derive(Debug)]
@@ -158,11 +160,9 @@ impl Registry {
     }
 }
 
-/// Leaves out the batch sizes that a LOADMODEL does not want; batch 1 always stays.
-pub(crate) fn restrict(profile: &mut ModelProfile, max_batch: BatchSize, max_exec: Span) {
-    profile.batches.retain(|entry| {
-        entry.batch == BatchSize::ONE || (entry.batch <= max_batch && entry.exec <= max_exec)
-    });
+/// Leaves out the batch sizes that a LOADMODEL does not want.
+pub(crate) fn restrict(profile: &mut ModelProfile, wanted: Wanted) {
+    profile.batches.retain(|entry| wanted.includes(entry));
 }
 
 /// What holds for a model on either of two devices: the longer times, the larger sizes, and the
@@ -180,7 +180,7 @@ pub(crate) fn merge(mine: &mut ModelProfile, other: &ModelProfile) {
 
 #[cfg(test)]
 mod tests {
-    use clockwork_wire::ActionId;
+    use clockwork_wire::{ActionId, BatchSize, Span};
 
     use super::*;
 

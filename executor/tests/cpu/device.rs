@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use clockwork_executor::compile::digits;
 use clockwork_executor::cpu::{CpuDevice, Host};
-use clockwork_executor::{Completion, Device, DeviceSpec, Inputs, ModelSource, Operation};
+use clockwork_executor::{Completion, Device, DeviceSpec, Inputs, ModelSource, Operation, Wanted};
 use clockwork_wire::{
     ActionId, BatchSize, Encoding, ModelId, ModelProfile, Nanos, Pages, Payload, Status,
 };
@@ -52,7 +52,7 @@ impl Driver {
     }
 
     pub(crate) fn prepare_source(&mut self, model: ModelId, source: &ModelSource) -> ModelProfile {
-        self.device.prepare(model, 1, source).expect("it runs on a processor")
+        self.device.prepare(model, 1, source, Wanted::ALL).expect("it runs on a processor")
     }
 
     fn start(&mut self, model: ModelId, operation: Operation) -> ActionId {
@@ -207,7 +207,7 @@ fn the_host_copy_goes_with_the_last_model_that_is_it() {
     let artifact = Arc::new(digits::artifact());
     let mut driver = Driver::new(1);
     let source = ModelSource::Artifact(Arc::clone(&artifact));
-    driver.device.prepare(MODEL, 3, &source).expect("digits runs on a processor");
+    driver.device.prepare(MODEL, 3, &source, Wanted::ALL).expect("digits runs on a processor");
     drop(source);
     driver.device.remove(MODEL, 2);
     assert!(Arc::strong_count(&artifact) > 1, "the third model is still there");
@@ -267,7 +267,8 @@ fn memory_outside_the_pools_is_an_invalid_action() {
 fn only_compiled_models_are_prepared() {
     let mut driver = Driver::new(1);
     let profile = Arc::new(driver.prepare(MODEL));
-    assert!(driver.device.prepare(MODEL, 1, &ModelSource::Profile(profile)).is_err());
+    let profile = ModelSource::Profile(profile);
+    assert!(driver.device.prepare(MODEL, 1, &profile, Wanted::ALL).is_err());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use clockwork_executor::compile::digits;
 use clockwork_executor::cpu::{CpuDevice, Host};
 use clockwork_executor::zoo::Catalogue;
-use clockwork_executor::{DeviceSpec, Input, Inputs, Output, Worker, WorkerConfig};
+use clockwork_executor::{DeviceSpec, Input, Inputs, Output, Unprepared, Worker, WorkerConfig};
 use clockwork_wire::{
     Action, ActionId, ActionKind, BatchSize, Encoding, GpuId, LoadModel, ModelId, Nanos, PageRange,
     Pages, Payload, Span, Status, Window,
@@ -63,6 +63,7 @@ impl Driver {
             panic!("a name is resolved first")
         };
         let source = Catalogue::new(Vec::new(), false).with_compiled().resolve(&name);
+        let source = source.map_err(Unprepared::from);
         self.worker.handle(NOW, Input::Resolved { id, source });
         let Output::ModelLoaded(loaded) = self.next() else { panic!("the model is loaded") };
         assert_eq!((loaded.status, loaded.copies), (Status::OK, 2), "{}", loaded.message);

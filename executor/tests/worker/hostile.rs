@@ -89,7 +89,7 @@ impl Run {
                 let source = if found {
                     Ok(ModelSource::Profile(profile("m", 2)))
                 } else {
-                    Err("not there".to_owned())
+                    Err("not there".to_owned().into())
                 };
                 self.rig.handle(Input::Resolved { id, source });
             }

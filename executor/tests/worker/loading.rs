@@ -1,9 +1,9 @@
 //! LOADMODEL: from a name to a servable model.
 
-use clockwork_executor::{Input, ModelSource, Output};
-use clockwork_wire::{BatchSize, ModelLoaded, Span, Status, Window};
+use clockwork_executor::{Input, ModelSource, Output, Unprepared, Wanted};
+use clockwork_wire::{ActionKind, BatchSize, ModelLoaded, Span, Status, Window};
 
-use crate::rig::{INFER, Rig, at, profile};
+use crate::rig::{INFER, Rig, at, batch, profile};
 
 fn loaded(outputs: Vec<Output>) -> ModelLoaded {
     outputs
@@ -21,8 +21,9 @@ fn a_model_is_resolved_by_name_and_prepared_for_every_copy() {
     let id = load.id;
     rig.handle(Input::LoadModel(load));
     let outputs = rig.outputs();
-    assert!(matches!(&outputs[..], [Output::Resolve { id: asked, name, .. }]
-        if *asked == id && name == "resnet"));
+    assert!(matches!(&outputs[..], [Output::Resolve { id: asked, name, copies: 3, wanted }]
+        if *asked == id && name == "resnet"
+            && *wanted == Wanted { max_batch: batch(8), max_exec: Span::MAX }));
     rig.now = 7;
     rig.handle(Input::Resolved { id, source: Ok(ModelSource::Profile(profile("resnet", 2))) });
     let loaded = loaded(rig.outputs());
@@ -43,6 +44,8 @@ fn batch_sizes_that_are_too_large_or_too_slow_are_left_out_but_never_one() {
         rig.handle(Input::Resolved { id, source: Ok(ModelSource::Profile(profile("m", 2))) });
         let profile = loaded(rig.outputs()).profile.unwrap();
         assert_eq!(profile.batches.iter().map(|b| b.batch.get()).collect::<Vec<_>>(), kept);
+        rig.send(ActionKind::Infer { batch: batch(4) }, 0, Window::ALWAYS);
+        assert_eq!(rig.finish()[0].status, Status::BAD_BATCH_SIZE, "it was not asked for");
     }
 }
 
@@ -67,9 +70,22 @@ fn an_unknown_name_is_answered_with_the_resolvers_words_and_frees_the_ids() {
     let load = rig.load_model_action(0, 1, "nope");
     let id = load.id;
     rig.handle(Input::LoadModel(load));
-    rig.handle(Input::Resolved { id, source: Err("no model `nope`".to_owned()) });
+    rig.handle(Input::Resolved { id, source: Err("no model `nope`".to_owned().into()) });
     let refused = loaded(rig.outputs());
     assert_eq!((refused.status, &*refused.message), (Status::BAD_MODEL_PATH, "no model `nope`"));
+    rig.load_model(0, 1, profile("m", 2));
+}
+
+#[test]
+fn a_device_without_room_refuses_in_its_own_words_and_frees_the_ids() {
+    let mut rig = Rig::empty(1, 8);
+    let load = rig.load_model_action(0, 1, "m");
+    let id = load.id;
+    rig.handle(Input::LoadModel(load));
+    let full = Unprepared { status: Status::DEVICE_MEMORY, reason: "7 more fit".to_owned() };
+    rig.handle(Input::Resolved { id, source: Err(full) });
+    let refused = loaded(rig.outputs());
+    assert_eq!((refused.status, &*refused.message), (Status::DEVICE_MEMORY, "7 more fit"));
     rig.load_model(0, 1, profile("m", 2));
 }
 
@@ -105,7 +121,7 @@ fn shutdown_answers_a_model_that_is_being_resolved() {
     rig.outputs();
     rig.worker.shutdown(at(0));
     assert_eq!(loaded(rig.outputs()).status, Status::CANCELLED);
-    rig.handle(Input::Resolved { id, source: Err(String::new()) });
+    rig.handle(Input::Resolved { id, source: Err(String::new().into()) });
     assert!(rig.outputs().is_empty());
     assert_eq!(rig.worker.counters().pending(), 0);
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use clockwork_executor::{
-    Completion, Device, DeviceSpec, ModelSource, Operation, Worker, WorkerConfig,
+    Completion, Device, DeviceSpec, ModelSource, Operation, Unprepared, Wanted, Worker,
+    WorkerConfig,
 };
 use clockwork_wire::{
     ActionId, ActionKind, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload,
@@ -43,8 +44,10 @@ impl Device for Scripted {
         _first: ModelId,
         _copies: u32,
         source: &ModelSource,
-    ) -> Result<ModelProfile, String> {
-        source.profile().map(|profile| ModelProfile::clone(profile)).ok_or_else(String::new)
+        _wanted: Wanted,
+    ) -> Result<ModelProfile, Unprepared> {
+        let profile = source.profile().map(|profile| ModelProfile::clone(profile));
+        profile.ok_or_else(|| String::new().into())
     }
 
     fn workspace(&self, _model: ModelId, _batch: BatchSize) -> u64 {

@@ -58,6 +58,9 @@ impl Console {
     pub(super) fn load_done(&mut self, loaded: &ModelLoaded) {
         let text = LoadResultText { loaded, with_duration: true };
         self.line(format_args!("Sending {text}"));
+        if loaded.status.is_ok() && !loaded.message.is_empty() {
+            self.line(format_args!("R{}:LoadModelFromDisk {}", loaded.id, loaded.message));
+        }
     }
 
     /// The first INFER shows where inputs come from.

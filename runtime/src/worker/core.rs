@@ -177,7 +177,9 @@ impl Core {
                 self.send_result(Outcome::Model(loaded));
             }
             Output::ModelUnloaded(unloaded) => self.send_result(Outcome::Unloaded(unloaded)),
-            Output::Resolve { id, name, copies } => self.resolver.ask(id, name, copies),
+            Output::Resolve { id, name, copies, wanted } => {
+                self.resolver.ask(id, name, copies, wanted);
+            }
             Output::CancelReply { id, cancelled } => {
                 if let Some(link) = self.holder() {
                     self.hub.send(link, Report::CancelReply { id, cancelled });

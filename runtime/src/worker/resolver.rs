@@ -7,7 +7,7 @@ use std::{io, thread};
 
 use clockwork_executor::upload::{Intake, Refusal};
 use clockwork_executor::zoo::Catalogue;
-use clockwork_executor::{ModelSource, Prepare};
+use clockwork_executor::{ModelSource, Prepare, Unprepared, Wanted};
 use clockwork_wire::{ActionId, ModelUploaded, Status, UploadModel};
 
 use crate::rt::Doorbell;
@@ -15,8 +15,8 @@ use crate::rt::Doorbell;
 /// What is asked of the thread.
 #[derive(Debug)]
 enum Question {
-    /// So many copies of a model by name.
-    Model(ActionId, String, u32),
+    /// So many copies of a model by name, with some batch sizes.
+    Model(ActionId, String, u32, Wanted),
     /// A step of an upload.
     Upload(UploadModel),
     /// Nobody is there any longer who would complete an upload.
@@ -26,8 +26,8 @@ enum Question {
 /// What it answers.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// Who asked, and the model or in words why there is none.
-    Model(ActionId, Result<ModelSource, String>),
+    /// Who asked, and the model or why there is none.
+    Model(ActionId, Result<ModelSource, Unprepared>),
     /// What became of a step.
     Uploaded(ModelUploaded),
 }
@@ -64,8 +64,8 @@ impl Resolver {
     }
 
     /// Asks for so many copies of a model by name; [`Resolver::next`] gives the answer later.
-    pub(super) fn ask(&self, id: ActionId, name: String, copies: u32) {
-        self.put(Question::Model(id, name, copies));
+    pub(super) fn ask(&self, id: ActionId, name: String, copies: u32, wanted: Wanted) {
+        self.put(Question::Model(id, name, copies, wanted));
     }
 
     /// Hands over a step of an upload; [`Resolver::next`] gives the answer later.
@@ -98,10 +98,13 @@ struct Search {
 impl Search {
     fn answer(&mut self, question: Question) -> Option<Found> {
         match question {
-            Question::Model(id, name, copies) => {
-                let found = resolve(&self.catalogue, &name)
-                    .and_then(|source| prepare(&mut self.ahead, &source, copies).map(|()| source));
-                Some(Found::Model(id, found))
+            Question::Model(id, name, copies, wanted) => {
+                let found = resolve(&self.catalogue, &name).map_err(Unprepared::from);
+                let prepared = found.and_then(|source| {
+                    prepare(&mut self.ahead, &source, copies, wanted)?;
+                    Ok(source)
+                });
+                Some(Found::Model(id, prepared))
             }
             Question::Upload(upload) => Some(Found::Uploaded(take(&mut self.intake, &upload))),
             Question::Drop => {
@@ -124,10 +127,11 @@ fn prepare(
     ahead: &mut [Box<dyn Prepare>],
     source: &ModelSource,
     copies: u32,
-) -> Result<(), String> {
-    let unforeseen = |_| Err("preparing the model failed unexpectedly".to_owned());
+    wanted: Wanted,
+) -> Result<(), Unprepared> {
+    let unforeseen = |_| Err("preparing the model failed unexpectedly".to_owned().into());
     ahead.iter_mut().try_for_each(|device| {
-        let work = || device.prepare_ahead(source, copies);
+        let work = || device.prepare_ahead(source, copies, wanted);
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(unforeseen)
     })
 }
@@ -155,8 +159,8 @@ mod tests {
             let intake = || Intake::new(None, 0);
             let resolver = Resolver::start(catalogue, intake, Vec::new(), bell.clone()).unwrap();
             let id = |counter| ActionId { counter, ..ActionId::default() };
-            resolver.ask(id(1), "resnet50_v2".into(), 1);
-            resolver.ask(id(2), "no_such_model".into(), 1);
+            resolver.ask(id(1), "resnet50_v2".into(), 1, Wanted::ALL);
+            resolver.ask(id(2), "no_such_model".into(), 1, Wanted::ALL);
             resolver.drop_uploads();
             let step = clockwork_wire::UploadStep::Data { offset: 0, bytes: vec![1].into() };
             resolver.upload(UploadModel { id: id(4), upload: id(3), step });
@@ -180,10 +184,19 @@ mod tests {
     struct Notes(mpsc::Sender<u32>, bool);
 
     impl Prepare for Notes {
-        fn prepare_ahead(&mut self, _: &ModelSource, copies: u32) -> Result<(), String> {
+        fn prepare_ahead(
+            &mut self,
+            _: &ModelSource,
+            copies: u32,
+            _: Wanted,
+        ) -> Result<(), Unprepared> {
             self.0.send(copies).map_err(|error| error.to_string())?;
-            if std::mem::replace(&mut self.1, true) { Err("no room".to_owned()) } else { Ok(()) }
+            if std::mem::replace(&mut self.1, true) { Err(no_room()) } else { Ok(()) }
         }
+    }
+
+    fn no_room() -> Unprepared {
+        Unprepared { status: Status::DEVICE_MEMORY, reason: "no room".to_owned() }
     }
 
     #[test]
@@ -195,8 +208,8 @@ mod tests {
             let catalogue = Catalogue::new(Vec::new(), true);
             let resolver =
                 Resolver::start(catalogue, || Intake::new(None, 0), ahead, bell.clone()).unwrap();
-            resolver.ask(ActionId::default(), "resnet50_v2".into(), 7);
-            resolver.ask(ActionId::default(), "resnet50_v2".into(), 8);
+            resolver.ask(ActionId::default(), "resnet50_v2".into(), 7, Wanted::ALL);
+            resolver.ask(ActionId::default(), "resnet50_v2".into(), 8, Wanted::ALL);
             let mut answers = Vec::new();
             while answers.len() < 2 {
                 match resolver.next() {
@@ -205,7 +218,7 @@ mod tests {
                     None => bell.wait().await,
                 }
             }
-            assert_eq!(answers, [Ok(()), Err("no room".to_owned())]);
+            assert_eq!(answers, [Ok(()), Err(no_room())]);
         })
         .unwrap();
         assert_eq!(noted.try_iter().collect::<Vec<_>>(), [7, 8]);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clockwork_config::{ControllerConfig, SchedulerConfig, SchedulerKind};
 use clockwork_executor::emulated::Emulated;
 use clockwork_executor::{
-    Device, DeviceSpec, Input as Order, Inputs, ModelSource, Output as Done, Worker,
+    Device, DeviceSpec, Input as Order, Inputs, ModelSource, Output as Done, Unprepared, Worker,
 };
 use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::{
@@ -213,7 +213,7 @@ impl World {
     }
 
     fn resolve(&mut self, worker: usize, id: ActionId) {
-        let source = self.found.clone().map(ModelSource::Profile);
+        let source = self.found.clone().map(ModelSource::Profile).map_err(Unprepared::from);
         self.workers[worker].worker.handle(self.now, Order::Resolved { id, source });
     }
 

@@ -166,7 +166,7 @@ impl WorkerProcess {
                 let found = self.setup.catalogue.get(&name).cloned();
                 let source = found
                     .map(ModelSource::Profile)
-                    .ok_or_else(|| format!("no model `{name}` in the scenario"));
+                    .ok_or_else(|| format!("no model `{name}` in the scenario").into());
                 self.worker.handle(local, Input::Resolved { id, source });
                 return;
             }
