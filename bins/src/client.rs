@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Write what became of each single request to this file, as tab-separated columns.
     #[arg(long)]
     requests: Option<PathBuf>,
+    /// Folder of samples of inputs, as SIZE/FILE, instead of made-up ones
+    #[arg(long, value_name = "DIR")]
+    inputs: Option<String>,
     /// How inputs are sent: none or lz4.
     #[arg(long)]
     compress: Option<String>,
@@ -101,6 +104,7 @@ fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
         .flag("client.threads", arguments.threads)
         .flag("client.warmup", arguments.warmup.map(|seconds| format!("{seconds}s")))
         .flag("client.slo", arguments.slo.clone())
+        .flag("client.inputs", arguments.inputs.clone())
         .flag("client.compress", arguments.compress.clone());
     sources.resolve().map(|resolved| resolved.config).map_err(|e| Failure::usage(e.to_string()))
 }

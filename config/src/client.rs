@@ -14,8 +14,11 @@ knobs! {
         pub disable_inputs: bool = false,
         /// How inputs travel: "none" (raw) or "lz4" (LZ4 blocks, compressed once per sample).
         pub compress: Compression = Compression::None,
-        /// Distinct made-up samples per input size, at least 1. 1: every request is the same.
-        /// Large: memory (each as large as the input).
+        /// Folder of samples of inputs: in it a folder for each input size in bytes, and in that files of
+        /// exactly so many bytes, or LZ4 blocks of them. Empty: samples are made up.
+        pub inputs: String = String::new(),
+        /// Distinct samples per input size, made up or the first by name, at least 1. 1: every request
+        /// is the same. Large: memory (each as large as the input).
         pub samples: u32 = 20,
         /// Seed of everything random; the same seed sends the same requests.
         pub seed: u64 = 0,

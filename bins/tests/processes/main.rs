@@ -27,3 +27,4 @@ mod shape;
 mod single;
 mod system_benches;
 mod uploads;
+mod workloads;

@@ -80,6 +80,16 @@ pub enum ClientError {
     /// The connection broke.
     #[error("lost the controller: {0}")]
     Lost(String),
+    /// There are no samples for a model's inputs, or one of them is wrong.
+    #[error("no samples of {size} bytes in {}: {reason}", path.display())]
+    Inputs {
+        /// The folder, or the file.
+        path: PathBuf,
+        /// Bytes of an input.
+        size: u32,
+        /// What is wrong.
+        reason: String,
+    },
     /// The records of the requests cannot be written.
     #[error("cannot write what became of the requests to {}", path.display())]
     Records {

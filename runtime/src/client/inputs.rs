@@ -1,9 +1,12 @@
-//! What requests carry: made-up samples, drawn at random.
+//! What requests carry: samples, made up or from a folder, drawn at random.
+
+use std::path::PathBuf;
 
 use clockwork_wire::{Encoding, InputSpec, ModelId, Payload};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use super::{ClientError, samples};
 use crate::net::Part;
 
 /// How requests carry their inputs.
@@ -25,6 +28,8 @@ pub(super) struct InputPool {
     mode: InputMode,
     /// Samples per size.
     count: u32,
+    /// Where they come from; `None`: they are made up.
+    folder: Option<PathBuf>,
     random: Xoshiro256PlusPlus,
     kinds: Vec<Samples>,
     /// The place of its kind, by model.
@@ -45,22 +50,37 @@ impl InputPool {
         // The workload's generators use the seed's other streams.
         let random = Xoshiro256PlusPlus::seed_from_u64(seed ^ SALT);
         let (kinds, models) = (Vec::new(), Vec::new());
-        Self { mode, count, random, kinds, models, absent: Part::empty() }
+        Self { mode, count, folder: None, random, kinds, models, absent: Part::empty() }
+    }
+
+    /// The same with samples from a folder, unless its name is empty.
+    pub(super) fn with_samples_of(self, folder: &str) -> Self {
+        Self { folder: Some(folder).filter(|name| !name.is_empty()).map(PathBuf::from), ..self }
     }
 
     /// Models with contiguous ids take so many bytes: makes the samples of that size, so that no
     /// request has to wait for them.
-    pub(super) fn prepare(&mut self, first: ModelId, copies: u32, size: u32) {
-        let place = self.kinds.iter().position(|kind| kind.size == size).unwrap_or_else(|| {
-            let samples = self.samples(size);
+    ///
+    /// # Errors
+    /// If they should come from a folder and do not.
+    pub(super) fn prepare(
+        &mut self,
+        first: ModelId,
+        copies: u32,
+        size: u32,
+    ) -> Result<(), ClientError> {
+        let known = self.kinds.iter().position(|kind| kind.size == size);
+        let place = known.unwrap_or(self.kinds.len());
+        if known.is_none() {
+            let samples = self.samples(size)?;
             self.kinds.push(Samples { size, samples });
-            self.kinds.len() - 1
-        });
+        }
         let end = first.index() + usize::try_from(copies).expect("a u32 fits usize");
         if end > self.models.len() {
             self.models.resize(end, usize::MAX);
         }
         self.models[first.index()..end].fill(place);
+        Ok(())
     }
 
     /// An input for a model; absent if that was not prepared.
@@ -74,15 +94,19 @@ impl InputPool {
         }
     }
 
-    fn samples(&mut self, size: u32) -> Vec<(InputSpec, Part)> {
+    fn samples(&mut self, size: u32) -> Result<Vec<(InputSpec, Part)>, ClientError> {
         if self.mode == InputMode::Absent || size == 0 {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        (0..self.count.max(1)).map(|_| self.sample(size)).collect()
+        let count = self.count.max(1);
+        let samples = match &self.folder {
+            Some(folder) => samples::read(folder, size, count)?,
+            None => (0..count).map(|_| pixels(size, &mut self.random)).collect(),
+        };
+        Ok(samples.into_iter().map(|raw| self.sample(raw)).collect())
     }
 
-    fn sample(&mut self, size: u32) -> (InputSpec, Part) {
-        let raw = pixels(size, &mut self.random);
+    fn sample(&self, raw: Vec<u8>) -> (InputSpec, Part) {
         let (encoding, bytes) = match self.mode {
             InputMode::Lz4 => (Encoding::Lz4, lz4_flex::block::compress(&raw)),
             InputMode::Absent | InputMode::Raw => (Encoding::Raw, raw),
@@ -112,7 +136,7 @@ mod tests {
     #[test]
     fn a_sample_has_the_models_size_and_numbers_between_0_and_1() {
         let mut pool = InputPool::new(InputMode::Raw, 3, 1);
-        pool.prepare(MODEL, 1, 602_112);
+        pool.prepare(MODEL, 1, 602_112).unwrap();
         let (spec, bytes) = pool.pick(MODEL);
         assert_eq!(spec, InputSpec { len: 602_112, encoding: Encoding::Raw });
         let numbers = bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b));
@@ -122,7 +146,7 @@ mod tests {
     #[test]
     fn a_compressed_sample_decompresses_to_exactly_its_size() {
         let mut pool = InputPool::new(InputMode::Lz4, 2, 1);
-        pool.prepare(MODEL, 1, 12_289);
+        pool.prepare(MODEL, 1, 12_289).unwrap();
         let (spec, bytes) = pool.pick(MODEL);
         assert_eq!(
             (spec.encoding, bytes.len()),
@@ -136,7 +160,7 @@ mod tests {
     fn a_pool_draws_the_same_samples_from_the_same_seed_and_not_always_one() {
         let draw = |seed| {
             let mut pool = InputPool::new(InputMode::Raw, 4, seed);
-            pool.prepare(MODEL, 1, 16);
+            pool.prepare(MODEL, 1, 16).unwrap();
             (0..20).map(|_| pool.pick(MODEL).1.to_vec()).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
@@ -150,9 +174,9 @@ mod tests {
     #[test]
     fn models_of_one_size_share_their_samples_and_others_have_theirs() {
         let mut pool = InputPool::new(InputMode::Raw, 1, 1);
-        pool.prepare(ModelId::new(0), 2, 8);
-        pool.prepare(ModelId::new(2), 1, 4);
-        pool.prepare(ModelId::new(3), 1, 8);
+        pool.prepare(ModelId::new(0), 2, 8).unwrap();
+        pool.prepare(ModelId::new(2), 1, 4).unwrap();
+        pool.prepare(ModelId::new(3), 1, 8).unwrap();
         let sizes = (0..5).map(|model| pool.pick(ModelId::new(model)).0.len);
         assert_eq!(sizes.collect::<Vec<_>>(), [8, 8, 4, 8, 0]);
         assert_eq!(pool.kinds.len(), 2);
@@ -161,7 +185,21 @@ mod tests {
     #[test]
     fn absent_inputs_carry_no_bytes() {
         let mut pool = InputPool::new(InputMode::Absent, 20, 1);
-        pool.prepare(MODEL, 1, 602_112);
+        pool.prepare(MODEL, 1, 602_112).unwrap();
         assert_eq!(pool.pick(MODEL).0, InputSpec::default());
+    }
+
+    #[test]
+    fn samples_come_from_a_folder_if_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("8")).unwrap();
+        std::fs::write(folder.path().join("8/a"), b"01234567").unwrap();
+        let name = folder.path().to_str().unwrap();
+        let mut pool = InputPool::new(InputMode::Raw, 3, 1).with_samples_of(name);
+        pool.prepare(MODEL, 1, 8).unwrap();
+        assert_eq!(&pool.pick(MODEL).1[..], b"01234567");
+        assert!(pool.prepare(MODEL, 1, 9).is_err());
+        let mut absent = InputPool::new(InputMode::Absent, 3, 1).with_samples_of(name);
+        absent.prepare(MODEL, 1, 9).unwrap();
     }
 }

@@ -22,6 +22,7 @@ mod records;
 mod reply;
 mod report;
 mod run;
+mod samples;
 mod series;
 mod session;
 mod slab;

@@ -112,7 +112,7 @@ async fn work(
             let prepared = run.prepare().await?;
             start.give(prepared).await;
         } else {
-            run.adopt(start.join(index).await);
+            run.adopt(start.join(index).await)?;
         }
         Ok::<_, ClientError>(Some(run))
     };

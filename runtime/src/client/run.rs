@@ -77,7 +77,8 @@ impl<'a> Run<'a> {
             carried: session.carried(),
             session,
             engine,
-            inputs: InputPool::new(options.input_mode(), client.samples, client.seed),
+            inputs: InputPool::new(options.input_mode(), client.samples, client.seed)
+                .with_samples_of(&client.inputs),
             unanswered: Slab::new(),
             statistics: Statistics::new(clock::now(), client.warmup),
             records: Records::new(options.requests.is_some()),
@@ -103,20 +104,21 @@ impl<'a> Run<'a> {
     }
 
     /// Takes over what another core has prepared for the same workload.
-    pub(super) fn adopt(&mut self, prepared: &Prepared) {
+    pub(super) fn adopt(&mut self, prepared: &Prepared) -> Result<(), ClientError> {
         self.gpus = prepared.gpus;
         let mut models = prepared.models.iter();
         while let Some(output) = self.engine.poll(clock::now()) {
             match output {
                 Output::Load(_) => {
                     let model = models.next().expect("all parts of a workload load the same");
-                    self.loaded(*model);
+                    self.loaded(*model)?;
                 }
                 Output::List => {}
                 Output::Print(text) => (self.tell)(Progress::Line(text)),
                 Output::Submit(_) | Output::Done => unreachable!("the workload has not begun"),
             }
         }
+        Ok(())
     }
 
     /// Submits until the workload, its time or the process ends, then waits for the answers.
@@ -157,13 +159,15 @@ impl<'a> Run<'a> {
         let response = self.session.load(&name, copies, UserId::new(0)).await?;
         let LoadResponse { model: first, input_size, .. } = response;
         let loaded = Loaded { first, copies, input_size };
-        self.loaded(loaded);
+        self.loaded(loaded)?;
         Ok(loaded)
     }
 
-    fn loaded(&mut self, Loaded { first, copies, input_size }: Loaded) {
-        self.inputs.prepare(first, copies, input_size);
+    fn loaded(&mut self, loaded: Loaded) -> Result<(), ClientError> {
+        let Loaded { first, copies, input_size } = loaded;
+        self.inputs.prepare(first, copies, input_size)?;
         self.engine.handle(clock::now(), Input::Loaded { first, copies });
+        Ok(())
     }
 
     /// Waits until the controller serves; gives how many devices it reports.

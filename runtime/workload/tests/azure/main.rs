@@ -1,5 +1,7 @@
 //! The azure workloads in virtual time: minutes, models, scales.
 
+mod sample;
+#[path = "../virtual_time/mod.rs"]
 mod virtual_time;
 
 use std::sync::Arc;
