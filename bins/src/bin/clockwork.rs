@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clockwork_bins::{
-    bench, check_model, client, compile, controller, demo, exit, log, model, profile, report, sim,
-    simpleclient, up, worker, zoo,
+    bench, check_model, client, compile, controller, demo, exit, inflate, log, model, profile,
+    report, sim, simpleclient, trace, up, worker, zoo,
 };
 
 #[derive(Parser)]
@@ -25,6 +25,10 @@ enum Tool {
     Sim(sim::Arguments),
     /// What runs come to: one page with figures and tables, from their logs
     Report(report::Arguments),
+    /// What devices were to do and what they did, for Perfetto or Chrome
+    Trace(trace::Arguments),
+    /// Turn the binary telemetry of an original worker into TSV
+    Inflate(inflate::Arguments),
     /// Measure this build on this machine
     Bench(bench::Arguments),
     /// Show a binary log as TSV
@@ -60,6 +64,8 @@ fn main() -> ExitCode {
         Tool::Up(arguments) => up::run(arguments),
         Tool::Sim(arguments) => sim::run(&arguments),
         Tool::Report(arguments) => report::run(&arguments),
+        Tool::Trace(arguments) => trace::run(&arguments),
+        Tool::Inflate(arguments) => inflate::run(&arguments),
         Tool::Bench(arguments) => bench::run(&arguments),
         Tool::Log(arguments) => log::run(&arguments),
         Tool::Model(arguments) => model::run(&arguments),

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::{Ranged, Scale};
 use super::{Chart, Line};
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// The chart as an SVG document.
 pub(super) fn draw(chart: &Chart) -> String {
@@ -16,7 +16,7 @@ pub(super) fn draw(chart: &Chart) -> String {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         let frame = Frame::new(chart);
         // A string takes everything.
-        let drawn = frame.draw(&area).and_then(|()| area.present().map_err(|_| Undrawn));
+        let drawn = frame.draw(&area).and_then(|()| area.present().map_err(Undrawn::from));
         debug_assert!(drawn.is_ok(), "an SVG in memory can be drawn");
     }
     svg
@@ -24,7 +24,7 @@ pub(super) fn draw(chart: &Chart) -> String {
 
 /// What drawing into a string never gives.
 #[derive(Debug)]
-struct Undrawn;
+pub(super) struct Undrawn;
 
 impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for Undrawn {
     fn from(_: DrawingAreaErrorKind<E>) -> Self {
@@ -246,7 +246,7 @@ fn wrapped(text: &str, characters: f64) -> Vec<String> {
     lines
 }
 
-fn write(
+pub(super) fn write(
     area: &Area<'_>,
     text: &str,
     at: (f64, f64),
@@ -257,7 +257,7 @@ fn write(
     Ok(())
 }
 
-fn path(
+pub(super) fn path(
     area: &Area<'_>,
     points: impl IntoIterator<Item = (f64, f64)>,
     style: ShapeStyle,
@@ -267,13 +267,13 @@ fn path(
     Ok(())
 }
 
-/// Nearest pixel; a chart has few.
+/// The nearest pixel; a chart has few.
 #[expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     reason = "float to integer casts saturate, and charts are small"
 )]
-fn pixel((x, y): (f64, f64)) -> (i32, i32) {
+pub(super) fn pixel((x, y): (f64, f64)) -> (i32, i32) {
     (x.round() as i32, y.round() as i32)
 }
 
@@ -288,7 +288,7 @@ const TITLE: i32 = 16;
 const LABEL: i32 = 12;
 
 /// The width of a letter and the height of a line, roughly.
-const CHARACTER: f64 = 7.0;
+pub(super) const CHARACTER: f64 = 7.0;
 const LINE: f64 = 18.0;
 
 /// Where a legend begins.

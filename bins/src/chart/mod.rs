@@ -5,8 +5,10 @@
 
 mod axis;
 mod draw;
+mod timeline;
 
 pub(crate) use axis::Axis;
+pub(crate) use timeline::{Stretch, Timeline};
 
 /// A chart.
 #[derive(Clone, Debug, Default)]

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::Failure;
 use crate::chart::Chart;
 use crate::process::say;
+use crate::trace;
 
 pub use source::{Named, find};
 
@@ -143,6 +144,11 @@ fn write(runs: &[Measured], trials: bool, out: &Path) -> Result<(), Failure> {
         create(&folder)?;
         put(&folder.join("series.csv"), &table::series(&run.analysis))?;
         page.run(run, &keep(&folder, figures::of(&run.analysis))?);
+        if let Some(svg) = trace::middle(&run.named.logs) {
+            put(&folder.join("timeline.svg"), &svg)?;
+            page.timeline(&svg);
+        }
+        page.end_run();
     }
     put(&out.join("report.html"), &page.finish())?;
     put(&out.join("report.csv"), &table::csv(runs))?;

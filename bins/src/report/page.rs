@@ -51,6 +51,14 @@ impl Page {
         self.groups(summary);
         self.errors(summary);
         self.devices(&summary.actions.devices);
+    }
+
+    /// A picture of the run's devices.
+    pub(super) fn timeline(&mut self, svg: &str) {
+        self.push(&format!("<h3>In the middle of the run</h3>\n<figure>{svg}</figure>\n"));
+    }
+
+    pub(super) fn end_run(&mut self) {
         self.push("</details>\n");
     }
 

@@ -15,7 +15,7 @@ pub struct Named {
     /// Its folder's place among those that were asked for.
     pub(super) trial: usize,
     /// Its number in a folder of numbered logs.
-    pub(super) number: Option<u32>,
+    pub(crate) number: Option<u32>,
     /// Its files.
     pub logs: Logs,
 }

@@ -159,6 +159,7 @@ fn executable(program: &str) -> &'static str {
         "controller" => env!("CARGO_BIN_EXE_controller"),
         "client" => env!("CARGO_BIN_EXE_client"),
         "convert" => env!("CARGO_BIN_EXE_convert"),
+        "inflate" => env!("CARGO_BIN_EXE_inflate"),
         "check_model" => env!("CARGO_BIN_EXE_check_model"),
         "profile" => env!("CARGO_BIN_EXE_profile"),
         "simpleclient" => env!("CARGO_BIN_EXE_simpleclient"),

@@ -4,6 +4,7 @@
 //! The tests run one after the other ([`bench::Bench`] sees to it) and wait for lines, never for
 //! time to pass.
 
+mod analysis;
 mod bad_input;
 mod bench;
 mod benches;
