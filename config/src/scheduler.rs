@@ -111,9 +111,13 @@ knobs! {
         /// been measured; 0: any number, for ever, and no time is set aside for inputs on their way.
         /// Small: the first large inputs wait here. Large: they queue in the network.
         pub link_bandwidth: u64 = 1_250_000_000,
-        /// Device clock for which estimates hold, in MHz, at least 1; times are scaled by measured
-        /// clock / this. Any value is consistent with itself.
+        /// Device clock for which estimates hold if they are scaled, in MHz, at least 1. Any value is
+        /// consistent with itself.
         pub default_clock: u32 = 1_380,
+        /// Whether times are scaled by measured clock / `default_clock`, as the original does. false:
+        /// estimates follow a change of the clock within `estimate_window` measurements. true: at once,
+        /// but a clock that rests when the device does, or a model that waits for memory, misleads them.
+        pub clock_scaling: bool = false,
         /// Unanswered requests per scheduler, at least 1; beyond it the answer is "overloaded".
         /// Small: bursts are refused. Large: memory (about 150 bytes each).
         pub max_requests: u32 = 1_000_000,

@@ -1,7 +1,10 @@
 //! Which CPU each core of the process gets.
 
+pub(crate) mod near;
+
 use clockwork_config::CoresConfig;
 use clockwork_wire::Span;
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::rt;
 
@@ -67,6 +70,22 @@ pub fn move_to(cpu: usize) {
     core_affinity::set_for_current(core_affinity::CoreId { id: cpu });
 }
 
+/// Lets the calling thread run on any of these CPUs. None, or none that is there, leaves it where it is.
+pub fn move_among(cpus: &[usize]) {
+    let mut set = CpuSet::new();
+    cpus.iter().filter(|&&cpu| cpu < CpuSet::MAX_CPU).for_each(|&cpu| set.set(cpu));
+    // An empty set is refused.
+    let _ = sched_setaffinity(None, &set);
+}
+
+/// Where what needs no CPU of its own runs, so that it takes none from the core with the sockets and the
+/// first device's, which have the first two: on the others, if there are some.
+pub fn aside() -> Vec<usize> {
+    let allowed = allowed();
+    let others = allowed.get(2..).unwrap_or_default();
+    if others.is_empty() { allowed } else { others.to_vec() }
+}
+
 fn place_on(allowed: &[usize], cores: usize) -> Placement {
     // Pinning on a machine that is as small as its process only keeps the kernel from helping.
     if allowed.len() > cores {
@@ -106,5 +125,19 @@ mod tests {
     #[test]
     fn this_process_may_use_a_cpu() {
         assert!(!allowed().is_empty());
+        assert!(aside().iter().all(|cpu| allowed().contains(cpu)));
+    }
+
+    #[test]
+    fn a_thread_runs_where_it_is_told_to_and_stays_where_it_is_if_that_is_nowhere() {
+        let moved = std::thread::spawn(|| {
+            let last = allowed().last().copied().expect("there is one");
+            move_among(&[last]);
+            assert_eq!(allowed(), [last]);
+            move_among(&[]);
+            move_among(&[usize::MAX]);
+            assert_eq!(allowed(), [last]);
+        });
+        moved.join().expect("it runs where it is told to");
     }
 }

@@ -18,6 +18,7 @@ use rtrb::{Consumer, Producer};
 use super::clock::DeviceClock;
 use super::driver::{Context, Event, Stream};
 use super::error::CudaError;
+use super::health::LastClock;
 use super::memory::Buffer;
 use super::reservation::IoMemory;
 use super::setup::Instance;
@@ -55,6 +56,8 @@ pub(super) struct Core {
     free_at: Nanos,
     /// For how long it looks for the next job before it sleeps.
     spin: Span,
+    /// The device's clock, as somebody else sees it.
+    mhz: LastClock,
 }
 
 /// A batch that the device has.
@@ -65,6 +68,8 @@ struct Running {
     outputs: Range<usize>,
     /// When it should be over.
     due: Nanos,
+    /// The device's clock when it was handed over, in MHz.
+    mhz: u32,
 }
 
 /// When a batch's parts begin and end.
@@ -83,6 +88,7 @@ impl Core {
         context: &Arc<Context>,
         io: IoMemory,
         spin: Span,
+        mhz: LastClock,
     ) -> Result<Self, CudaError> {
         let stream = || Stream::new(context);
         Ok(Self {
@@ -97,6 +103,7 @@ impl Core {
             spare: Vec::new(),
             free_at: Nanos::ZERO,
             spin,
+            mhz,
             context: Arc::clone(context),
         })
     }
@@ -166,7 +173,8 @@ impl Core {
         let copies = Span::from_micros(20) + Span::from_f64(float(copied) / COPIED_PER_NS);
         self.free_at = self.free_at.max(self.host.now() + copies) + job.exec;
         let due = self.free_at;
-        self.under_way.push_back(Running { job, moments, outputs, due });
+        let mhz = self.mhz.mhz();
+        self.under_way.push_back(Running { job, moments, outputs, due, mhz });
         Ok(())
     }
 
@@ -274,6 +282,8 @@ impl Core {
             exec,
             copy_output: interval(executed, over)?,
             output,
+            clock_before: running.mhz,
+            clock_after: self.mhz.mhz(),
             ..Completion::bare(running.job.id, Status::OK)
         })
     }

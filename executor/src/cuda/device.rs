@@ -15,6 +15,7 @@ use super::core::{Core, Job};
 use super::driver::{Context, GpuInfo};
 use super::engine::{Engine, Sites};
 use super::error::CudaError;
+use super::health::{ClockWatch, Health};
 use super::loader::{Loader, Transfer};
 use super::memory::Buffer;
 use super::memory_driver::MemoryDriver as _;
@@ -49,6 +50,7 @@ pub struct CudaDevice {
     load: Busy,
     /// What an operator should know of it.
     notes: Vec<String>,
+    _watch: ClockWatch,
     /// What all graphs work in.
     _memory: (Buffer, Buffer),
 }
@@ -98,7 +100,8 @@ pub struct CudaOptions {
 }
 
 impl CudaDevice {
-    /// Takes a GPU's memory and starts its threads.
+    /// Takes a GPU's memory and starts its threads: the device core runs where the first host says, the load
+    /// core where the second does.
     ///
     /// # Errors
     /// If a library is missing, or the memory that the specification wants is more than there is.
@@ -108,7 +111,7 @@ impl CudaDevice {
     pub fn new(
         gpu: &GpuInfo,
         spec: DeviceSpec,
-        host: &Host,
+        [host, beside]: [&Host; 2],
         options: &CudaOptions,
     ) -> Result<Self, CudaError> {
         let context = Context::new(gpu)?;
@@ -127,9 +130,9 @@ impl CudaDevice {
             scratch: (scratch.address(), scratch.len()),
         };
         let setup = Setup::new(gpu, &context, engine, sites, workspace.len(), options.graphs);
-        let core = Core::new(host.clone(), &context, io, options.spin)?;
-        let beside = Host { place: Arc::new(|| ()), ..host.clone() };
-        let loader = Loader::new(beside, &context, pool)?;
+        let watch = ClockWatch::start(gpu);
+        let core = Core::new(host.clone(), &context, io, options.spin, watch.last())?;
+        let loader = Loader::new(beside.clone(), &context, pool)?;
         let (make, made) = mpsc::channel();
         let name = |what: &str| format!("{what} {}", gpu.ordinal);
         Ok(Self {
@@ -144,6 +147,7 @@ impl CudaDevice {
             load: Busy::default(),
             _memory: (workspace, scratch),
             notes,
+            _watch: watch,
             spec,
         })
     }
@@ -310,6 +314,10 @@ impl MemoryUse {
         let (io, workspace) = (mib(spec.io_pool), mib(spec.workspace_pool));
         vec![
             format!("GPU {ordinal}: {name} at {address}, {total} MiB"),
+            match Health::of(gpu) {
+                Ok(health) => format!("GPU {ordinal}: {health}"),
+                Err(why) => format!("GPU {ordinal}: its clock is not known: {why}"),
+            },
             format!(
                 "GPU {ordinal}: {} weights pages of {} MiB, io {io} MiB, workspace {workspace} MiB, libraries \
                  {opened} + {scratch} MiB; {free} MiB are left, of which graphs may take {} MiB",

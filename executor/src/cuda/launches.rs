@@ -13,7 +13,9 @@ use clockwork_wire::Pages;
 
 use super::driver::{Context, Event, GpuInfo, Graph, Stream, gpus};
 use super::error::CudaError;
+use super::health::Health;
 use super::memory::{Buffer, Pinned};
+use super::memory_driver::MemoryDriver as _;
 use super::module::{Module, machine_code};
 use super::pages::{AddressRange, PagePool};
 
@@ -28,6 +30,7 @@ struct Bench {
     pool: PagePool,
     range: AddressRange,
     code: Vec<u8>,
+    gpu: GpuInfo,
 }
 
 #[test]
@@ -40,12 +43,14 @@ fn launches_beside_other_calls() {
     };
     let bench = Bench::new(&gpu).expect("a GPU that works");
     println!("{}: microseconds of a launch of {NODES} nodes beside another thread that", gpu.name);
-    let beside: [(&str, Option<Work>); 6] = [
+    let beside: [(&str, Option<Work>); 8] = [
         ("does nothing", None),
         ("maps and unmaps 7 pages", Some(Bench::map)),
         ("copies 16 MiB at a time", Some(Bench::copy)),
         ("captures and makes graphs", Some(Bench::instantiate)),
         ("loads our kernels", Some(Bench::load)),
+        ("asks for free memory", Some(Bench::ask)),
+        ("asks for clocks and heat", Some(Bench::look)),
         ("takes and gives back memory", Some(Bench::allocate)),
     ];
     for (name, work) in beside {
@@ -66,6 +71,7 @@ impl Bench {
             pool: PagePool::new(&context, Pages::new(PAGES))?,
             range: AddressRange::new(&context, Pages::new(PAGES))?,
             code: machine_code(gpu.capability, None)?,
+            gpu: gpu.clone(),
             context,
         })
     }
@@ -114,6 +120,17 @@ impl Bench {
         let graph = graph(&stream, &self.buffer)?;
         graph.upload(&stream)?;
         stream.synchronize()
+    }
+
+    fn ask(&self) -> Result<(), CudaError> {
+        self.context.free_and_total().map(drop)
+    }
+
+    fn look(&self) -> Result<(), CudaError> {
+        let looked = Health::of(&self.gpu).map_err(|error| CudaError::new("NVML", &error));
+        // As often as a worker does.
+        thread::park_timeout(Duration::from_millis(100));
+        looked.map(drop)
     }
 
     fn load(&self) -> Result<(), CudaError> {

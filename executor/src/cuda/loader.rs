@@ -58,6 +58,7 @@ impl Loader {
         mut transfers: Consumer<Transfer>,
         mut completions: Producer<Completion>,
     ) {
+        (self.host.place)();
         // Without a context everything fails, in words that a completion cannot carry.
         let _ = self.context.enter();
         loop {

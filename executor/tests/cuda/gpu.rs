@@ -7,7 +7,7 @@ use clockwork_executor::artifact::{
     Artifact, Element, FORMAT, Files, HostCache, MANIFEST, Manifest, Scalar, Target, Tensor,
     VariantEntry, Weights,
 };
-use clockwork_executor::cuda::{Alone, GpuInfo, gpus};
+use clockwork_executor::cuda::{Alone, GpuInfo, available};
 use clockwork_wire::{BatchSize, PAGE_BYTES};
 use half::f16;
 use tempfile::TempDir;
@@ -23,10 +23,10 @@ pub(crate) struct Gpu {
 }
 
 impl Gpu {
-    /// `None` where there is none, and says so.
+    /// `None` where there is none, or a library is missing; says so.
     #[expect(clippy::print_stdout, reason = "a skipped test says why")]
     pub(crate) fn find() -> Option<Self> {
-        let found = gpus().map_err(|error| error.to_string());
+        let found = available().map_err(|error| error.to_string());
         let first = found
             .and_then(|all| all.into_iter().next().ok_or_else(|| "there is no GPU".to_owned()));
         match first {

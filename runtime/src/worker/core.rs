@@ -29,8 +29,12 @@ struct Core {
     console: Console,
 }
 
-/// Serves controllers until `shutdown`.
-pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), WorkerError> {
+/// Serves controllers until `shutdown`; what is slow runs on the CPUs `aside`.
+pub(super) async fn serve(
+    options: Options,
+    aside: Vec<usize>,
+    shutdown: Shutdown,
+) -> Result<(), WorkerError> {
     let bell = TurnBell::new();
     let listener = Listener::adopt(options.listener).map_err(WorkerError::Listener)?;
     let network = &options.config.network;
@@ -39,7 +43,7 @@ pub(super) async fn serve(options: Options, shutdown: Shutdown) -> Result<(), Wo
     let mut console = Console::new(options.console, options.config.worker.report_interval);
     devices.iter().flat_map(|device| device.notes()).for_each(|note| console.note(note));
     let intake = intake(&options.config.worker);
-    let resolver = Resolver::start(options.catalogue, intake, ahead, bell.foreign());
+    let resolver = Resolver::start(options.catalogue, intake, ahead, aside, bell.foreign());
     let mut core = Core {
         worker: Worker::new(rules(&options.config.executor), devices),
         hub: Hub::new(bell.local(), Settings::from(network)),

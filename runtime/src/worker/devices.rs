@@ -11,6 +11,7 @@ use clockwork_executor::emulated::Emulated;
 use clockwork_executor::{Device, DeviceSpec};
 use clockwork_wire::Pages;
 
+use crate::placement::near::{self, DeviceCpus};
 use crate::{clock, placement};
 
 /// Makes a worker's devices on its core. The function that it is given wakes that core from any
@@ -48,30 +49,41 @@ pub fn cpu(config: &Config) -> DeviceFactory {
 /// These GPUs, each with the memory that the configuration says. Compiled kernels are kept in a hidden
 /// folder beside the models.
 ///
-/// The core with the sockets takes the first processor, and the device cores the next ones.
+/// The core with the sockets takes the first processor; each device core takes one of those near its GPU,
+/// as far as the system says which they are, and its memory of the host lies there too. Call it before the
+/// worker's core starts, whose thread is pinned then.
 pub fn cuda(config: &Config, gpus: Vec<GpuInfo>) -> DeviceFactory {
     let config = config.clone();
     let cpus = if config.cores.pin { placement::allowed() } else { Vec::new() };
+    let near: Vec<_> = gpus.iter().map(|gpu| near::near(&gpu.address)).collect();
+    let placed = near::devices(&cpus, &near);
     Box::new(move |wake| {
+        let here = placement::allowed();
         let folder = PathBuf::from(&config.worker.model_dir);
         let kept = (!folder.as_os_str().is_empty()).then(|| folder.join(".device"));
-        let device = |(index, gpu): (usize, &GpuInfo)| {
-            let cpu = cpus.get(1 + index).copied();
-            let place = Arc::new(move || cpu.into_iter().for_each(placement::move_to));
+        let device = |(gpu, cpus): (&GpuInfo, DeviceCpus)| {
+            // Memory of the host is taken near the CPU that asks for it.
+            placement::move_among(&cpus.beside);
+            let DeviceCpus { core, beside } = cpus;
+            let place = Arc::new(move || core.into_iter().for_each(placement::move_to));
             let host = Host { clock: Arc::new(clock::now), wake: Arc::clone(&wake), place };
+            let beside =
+                Host { place: Arc::new(move || placement::move_among(&beside)), ..host.clone() };
             let spec = DeviceSpec { depth: 2, ..spec(&config.executor, &gpu.class()) };
             let options = CudaOptions {
                 kernels: kept.as_ref().map(|kept| kept.join(gpu.class())),
                 spin: config.cores.spin,
                 graphs: config.executor.graphs_size,
             };
-            let device = CudaDevice::new(gpu, spec, &host, &options);
+            let device = CudaDevice::new(gpu, spec, [&host, &beside], &options);
             let device =
                 device.map_err(|error| format!("GPU {} ({}): {error}", gpu.ordinal, gpu.name))?;
             let device: Box<dyn Device> = Box::new(device);
             Ok(device)
         };
-        gpus.iter().enumerate().map(device).collect()
+        let devices = gpus.iter().zip(placed).map(device).collect();
+        placement::move_among(&here);
+        devices
     })
 }
 

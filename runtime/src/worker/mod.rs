@@ -76,5 +76,6 @@ pub enum WorkerError {
 /// If it cannot start.
 pub fn run(options: Options, shutdown: &Shutdown) -> Result<(), WorkerError> {
     let core = placement::single("worker", &options.config.cores);
-    rt::run(&core, core::serve(options, shutdown.clone()))?
+    let aside = if core.pin.is_some() { placement::aside() } else { Vec::new() };
+    rt::run(&core, core::serve(options, aside, shutdown.clone()))?
 }

@@ -10,6 +10,7 @@ use clockwork_executor::zoo::Catalogue;
 use clockwork_executor::{ModelSource, Prepare, Unprepared, Wanted};
 use clockwork_wire::{ActionId, ModelUploaded, Status, UploadModel};
 
+use crate::placement;
 use crate::rt::Doorbell;
 
 /// What is asked of the thread.
@@ -40,17 +41,20 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    /// Starts the thread, which prepares models `ahead` for the devices; it rings `bell` for every answer.
+    /// Starts the thread on the CPUs `aside`, which prepares models `ahead` for the devices; it rings `bell` for every answer.
     /// `intake` is made on it, before anything is looked for.
     pub(super) fn start(
         catalogue: Catalogue,
         intake: impl FnOnce() -> Intake + Send + 'static,
         ahead: Vec<Box<dyn Prepare>>,
+        aside: Vec<usize>,
         bell: Doorbell,
     ) -> io::Result<Self> {
         let (asked, asks) = mpsc::channel();
         let (tell, found) = mpsc::channel();
         thread::Builder::new().name("models".into()).spawn(move || {
+            // It would begin where the core with the sockets is pinned.
+            placement::move_among(&aside);
             let mut search = Search { catalogue, intake: intake(), ahead };
             for question in asks {
                 let Some(answer) = search.answer(question) else { continue };
@@ -130,9 +134,18 @@ fn prepare(
     wanted: Wanted,
 ) -> Result<(), Unprepared> {
     let unforeseen = |_| Err("preparing the model failed unexpectedly".to_owned().into());
-    ahead.iter_mut().try_for_each(|device| {
+    let one = |device: &mut Box<dyn Prepare>| {
         let work = || device.prepare_ahead(source, copies, wanted);
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(unforeseen)
+    };
+    let Some((first, others)) = ahead.split_first_mut() else { return Ok(()) };
+    // What the first chooses and measures, the others of its class find.
+    one(first)?;
+    thread::scope(|scope| {
+        let started: Vec<_> =
+            others.iter_mut().map(|device| scope.spawn(move || one(device))).collect();
+        let done = started.into_iter().map(|thread| thread.join().unwrap_or_else(unforeseen));
+        done.collect::<Vec<_>>().into_iter().collect()
     })
 }
 
@@ -157,7 +170,8 @@ mod tests {
             let bell = Doorbell::new();
             let catalogue = Catalogue::new(Vec::new(), true);
             let intake = || Intake::new(None, 0);
-            let resolver = Resolver::start(catalogue, intake, Vec::new(), bell.clone()).unwrap();
+            let resolver =
+                Resolver::start(catalogue, intake, Vec::new(), Vec::new(), bell.clone()).unwrap();
             let id = |counter| ActionId { counter, ..ActionId::default() };
             resolver.ask(id(1), "resnet50_v2".into(), 1, Wanted::ALL);
             resolver.ask(id(2), "no_such_model".into(), 1, Wanted::ALL);
@@ -206,8 +220,14 @@ mod tests {
             let bell = Doorbell::new();
             let ahead: Vec<Box<dyn Prepare>> = vec![Box::new(Notes(note, false))];
             let catalogue = Catalogue::new(Vec::new(), true);
-            let resolver =
-                Resolver::start(catalogue, || Intake::new(None, 0), ahead, bell.clone()).unwrap();
+            let resolver = Resolver::start(
+                catalogue,
+                || Intake::new(None, 0),
+                ahead,
+                Vec::new(),
+                bell.clone(),
+            )
+            .unwrap();
             resolver.ask(ActionId::default(), "resnet50_v2".into(), 7, Wanted::ALL);
             resolver.ask(ActionId::default(), "resnet50_v2".into(), 8, Wanted::ALL);
             let mut answers = Vec::new();

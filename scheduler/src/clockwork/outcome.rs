@@ -81,7 +81,8 @@ impl Clockwork {
         let (before, after) = (known(result.clock_before), known(result.clock_after));
         let device = &mut self.devices[flight.device];
         device.clock = if result.clock_after == 0 { device.clock } else { result.clock_after };
-        let measured = if before == nominal && after == nominal {
+        let same = before == nominal && after == nominal;
+        let measured = if same || !self.config.clock_scaling {
             result.exec.duration
         } else {
             let mean = f64::midpoint(before.into(), after.into());

@@ -175,6 +175,7 @@ impl Infer5 {
     /// A time at the default clock, on a device that runs at `clock` MHz.
     pub(super) fn at_clock(&self, time: Span, clock: u32) -> Span {
         let nominal = self.config.default_clock;
-        if clock == nominal { time } else { time.scale(f64::from(nominal) / f64::from(clock)) }
+        let same = clock == nominal || !self.config.clock_scaling;
+        if same { time } else { time.scale(f64::from(nominal) / f64::from(clock)) }
     }
 }

@@ -34,6 +34,8 @@
 //! * *A late success says so* ([`Status::LATE`]); the original answers 0.
 //! * *An unknown model is refused at once*, the id after the last one included.
 //! * *Models and workers may come at any time*; the original's set is frozen at start.
+//! * *Estimates are scaled by the device's clock* only where `scheduler.clock_scaling` says so: a clock
+//!   that rests when the device does would mislead them.
 //! * An action that the network could not send in time is reported at once, not at its latest end.
 //! * The preference numbers and the strategy snapshots have no effect in the original and are gone.
 

@@ -75,7 +75,9 @@ impl Infer5 {
         let nominal = f64::from(self.config.default_clock);
         let before = if result.clock_before == 0 { nominal } else { result.clock_before.into() };
         let after = if result.clock_after == 0 { nominal } else { result.clock_after.into() };
-        let measured = result.exec.duration.scale(f64::midpoint(before, after) / nominal);
+        let scale =
+            if self.config.clock_scaling { f64::midpoint(before, after) / nominal } else { 1.0 };
+        let measured = result.exec.duration.scale(scale);
         if result.clock_after > 0 {
             self.devices[index].clock = result.clock_after;
         }
