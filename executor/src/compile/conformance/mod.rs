@@ -11,5 +11,6 @@ mod movement;
 mod range;
 mod slots;
 mod tokens;
+mod transposed;
 mod version;
 mod whole;

@@ -9,30 +9,46 @@ pub(super) fn convolution(node: &NodeView<'_>, graph: &mut Builder) -> Result<Ve
     let input = node.input(0)?;
     let weights = graph.floats(node.input(1)?, "input 1, the weights,")?;
     let one_dimensional = weights.dims.len() == 3;
-    let dims = if one_dimensional { lifted(&weights.dims) } else { weights.dims.clone() };
-    let [out, channels_per_group, high, wide] = dims[..] else {
-        let reason = format!("weights of shape {:?}; supported: 1-D and 2-D images", weights.dims);
-        return Err(reason);
-    };
+    let Window { dims: [out, channels_per_group, ..], frame } = window(node, &weights.dims)?;
     let groups = node.size("group", 1)?;
     if out == 0 || channels_per_group == 0 || out % groups != 0 {
         return Err(format!("{out} output channels in {groups} groups of {channels_per_group}"));
     }
-    let frame = frame(node, Some([high, wide]), one_dimensional)?;
-    let bias = match node.optional(2) {
-        Some(bias) => {
-            let bias = graph.floats(bias, "input 2, the bias,")?;
-            bias.floats()
-                .filter(|values| values.len() == out)
-                .map(<[f32]>::to_vec)
-                .ok_or_else(|| format!("biases of shape {:?} for {out} channels", bias.dims))?
-        }
-        None => vec![0.0; out],
-    };
+    let bias = biases(node, graph, out)?;
     let weights = weights.floats().unwrap_or_default().to_vec();
     let activation = Activation::None;
     let op = Convolution { weights, bias, channels_per_group, groups, frame, activation };
     Ok(vec![on_image(graph, input, Op::Convolution(op), one_dimensional)?])
+}
+
+/// The window of a convolution, and the shape of its weights for images.
+pub(super) struct Window {
+    pub(super) dims: [usize; 4],
+    pub(super) frame: Frame,
+}
+
+/// The window that weights of this shape are for.
+pub(super) fn window(node: &NodeView<'_>, dims: &[usize]) -> Result<Window, Refusal> {
+    let (dims, one_dimensional) = match *dims {
+        [one, other, wide] => ([one, other, 1, wide], true),
+        [one, other, high, wide] => ([one, other, high, wide], false),
+        _ => return Err(format!("weights of shape {dims:?}; supported: 1-D and 2-D images")),
+    };
+    let frame = frame(node, Some([dims[2], dims[3]]), one_dimensional)?;
+    Ok(Window { dims, frame })
+}
+
+/// A number for each channel of the result.
+pub(super) fn biases(
+    node: &NodeView<'_>,
+    graph: &Builder,
+    channels: usize,
+) -> Result<Vec<f32>, Refusal> {
+    let Some(bias) = node.optional(2) else { return Ok(vec![0.0; channels]) };
+    let bias = graph.floats(bias, "input 2, the bias,")?;
+    let values = bias.floats().filter(|values| values.len() == channels);
+    let shown = || format!("biases of shape {:?} for {channels} channels", bias.dims);
+    values.map(<[f32]>::to_vec).ok_or_else(shown)
 }
 
 pub(super) fn max_pool(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>, Refusal> {
@@ -83,13 +99,6 @@ fn on_image(
         return Err("its result is no image".to_owned());
     };
     graph.reshape(result, vec![batch, channels, len])
-}
-
-/// Dimensions of an image of one row.
-fn lifted(dims: &[usize]) -> Vec<usize> {
-    let mut dims = dims.to_vec();
-    dims.insert(2, 1);
-    dims
 }
 
 /// The window of a convolution (whose size its weights give) or of a pool.

@@ -9,6 +9,7 @@ mod movement;
 mod normalization;
 mod reduction;
 mod resize;
+mod transposed;
 
 use super::builder::Builder;
 use super::graph::Value;
@@ -42,6 +43,7 @@ const OPERATORS: &[(&str, Interpreter)] = &[
     ("Constant", constants::constant),
     ("ConstantOfShape", constants::constant_of_shape),
     ("Conv", image::convolution),
+    ("ConvTranspose", transposed::convolution),
     ("Cos", elementwise::unary),
     ("DepthToSpace", movement::depth_to_space),
     ("Div", elementwise::binary),

@@ -333,7 +333,7 @@ pub(super) fn pad(node: &NodeView<'_>, graph: &mut Builder) -> Result<Vec<Value>
 }
 
 /// Negative pads take entries away.
-fn crop(
+pub(super) fn crop(
     graph: &mut Builder,
     value: Value,
     at: usize,
