@@ -25,7 +25,7 @@ pub struct Arguments {
     /// The model's name.
     #[arg(value_name = "MODEL")]
     name: String,
-    /// A file with the raw f32 elements of one input.
+    /// A file with the raw elements of one input, little-endian; they are f32 unless the model says otherwise.
     input: PathBuf,
 }
 

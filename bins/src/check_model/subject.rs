@@ -189,6 +189,9 @@ fn folder(prefix: &Path) -> PathBuf {
 
 fn manifest(folder: &Path) -> Result<Manifest, Failure> {
     let path = folder.join(MANIFEST);
+    if !path.exists() {
+        return Err(ArtifactError::Absent { path: folder.to_owned() }.into());
+    }
     let bytes = fs::read(&path).map_err(|source| ArtifactError::Io { path, source })?;
     Ok(Manifest::parse(&bytes)?)
 }

@@ -198,6 +198,9 @@ fn what_does_not_fit_is_refused_in_words() {
     fs::write(model.path("digits/manifest.json"), "{}").unwrap();
     let checked = model.check(&[]);
     assert!(text(&checked.stderr).contains("manifest.json"), "{}", text(&checked.stderr));
+    fs::remove_file(model.path("digits/manifest.json")).unwrap();
+    let said = text(&model.check(&[]).stderr).to_owned();
+    assert!(said.contains("digits is no compiled model: it has no manifest.json"), "{said}");
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn an_uploaded_model_is_loaded_and_replaced_and_what_is_wrong_is_named() {
         (&["compiled", "--as", "../m"][..], "is not a model name"),
         (&["compiled", "--as", ".m"], "is not a model name"),
         (&["nowhere"], "nowhere cannot be read"),
+        (&["."], "it has no manifest.json; `clockwork compile` makes one"),
     ] {
         let refused = upload(arguments);
         assert_eq!(refused.code, Some(1), "{arguments:?}");

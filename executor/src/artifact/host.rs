@@ -35,7 +35,8 @@ impl HostCache {
     }
 
     /// The weights in a file of `len` bytes that should have this hash. A copy that is there already is
-    /// not read again.
+    /// not read again: whoever asks gets what the manifest promises, and a file that has been damaged meanwhile is
+    /// noticed when it is next needed, by a process that has no copy. Its length is checked in any case.
     ///
     /// # Errors
     /// If the file cannot be read.

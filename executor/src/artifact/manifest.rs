@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ArtifactError, Target};
 
 /// The format that this version writes and reads.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
@@ -85,6 +85,8 @@ pub struct VariantEntry {
     pub weights_bytes: u64,
     /// SHA-256 of `weights.bin`, in hexadecimal.
     pub weights_sha256: String,
+    /// That of each batch size's plan, in the order of the batch sizes: see [`super::PlanFile::sha256`].
+    pub plans_sha256: Vec<String>,
 }
 
 impl Tensor {
@@ -178,6 +180,13 @@ impl Manifest {
             let limit = BatchSize::LIMIT;
             let reason = format!("{:?}; they must rise from 1 to at most {limit}", self.batches);
             return invalid("batches", reason);
+        }
+        for (target, entry) in &self.variants {
+            let (found, wanted) = (entry.plans_sha256.len(), self.batches.len());
+            if found != wanted {
+                let field = format!("variants.{target}.plans_sha256");
+                return invalid(&field, format!("{found}; there are {wanted} batch sizes"));
+            }
         }
         Ok(())
     }

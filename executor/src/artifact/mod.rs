@@ -248,11 +248,13 @@ impl Variant {
     ) -> Result<Self, ArtifactError> {
         check_weights(target, &weights, &manifest.variants[&target])?;
         let per_input = manifest.words();
-        let plans = manifest
-            .batches
-            .iter()
-            .map(|&batch| checked_plan(&mut file, target, batch, per_input, &weights).map(Arc::new))
-            .collect::<Result<_, _>>()?;
+        let hashes = &manifest.variants[&target].plans_sha256;
+        let plan = |(&batch, hash): (&u16, &String)| {
+            let plan = checked_plan(&mut file, target, batch, per_input, &weights)?;
+            check_hash(&target.plan_path(batch), &plan.file().sha256(), hash)?;
+            Ok(Arc::new(plan))
+        };
+        let plans = manifest.batches.iter().zip(hashes).map(plan).collect::<Result<_, _>>()?;
         Ok(Self { weights, plans })
     }
 
@@ -277,11 +279,15 @@ fn check_weights(
     entry: &VariantEntry,
 ) -> Result<(), ArtifactError> {
     check_length(target, u64::try_from(weights.len()).unwrap_or(u64::MAX), entry)?;
-    if weights.hash() == entry.weights_sha256 {
+    check_hash(&target.weights_path(), weights.hash(), &entry.weights_sha256)
+}
+
+fn check_hash(file: &str, found: &str, wanted: &str) -> Result<(), ArtifactError> {
+    if found == wanted {
         return Ok(());
     }
-    let reason = format!("{}; the manifest says {}", weights.hash(), entry.weights_sha256);
-    Err(ArtifactError::invalid(&target.weights_path(), "sha256", reason))
+    let reason = format!("{found}; the manifest says {wanted}");
+    Err(ArtifactError::invalid(file, "sha256", reason))
 }
 
 fn check_length(target: Target, bytes: u64, entry: &VariantEntry) -> Result<(), ArtifactError> {

@@ -12,8 +12,10 @@ use std::iter;
 
 use clockwork_wire::BatchSize;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::step::{CheckedStep, Fault};
+use super::weights::hexadecimal;
 use super::written::Written;
 use super::{Area, ArtifactError, Kernel, Target};
 
@@ -29,6 +31,18 @@ pub struct PlanFile {
     pub segments: Vec<Segment>,
     /// What is done, in this order.
     pub steps: Vec<Step>,
+}
+
+impl PlanFile {
+    /// SHA-256 of what it says, in hexadecimal: of its JSON text without spaces, its fields in the order of this
+    /// type's. However a file spells the same plan, it is the same.
+    ///
+    /// # Panics
+    /// Never: a plan is plain data.
+    pub fn sha256(&self) -> String {
+        let text = serde_json::to_vec(self).expect("a plan is plain data");
+        hexadecimal(&Sha256::digest(text))
+    }
 }
 
 /// Steps that are done one after the other, and then again for other requests of the batch.

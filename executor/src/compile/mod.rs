@@ -167,16 +167,19 @@ pub fn compile_watched(
             continue;
         }
         let mut packed = Packed::new(target.element());
+        let mut plans_sha256 = Vec::with_capacity(manifest.batches.len());
         for &batch in &manifest.batches {
             let plan = lower::lower(&graph, &mut packed, target, batch)?;
             let (steps, workspace) = (plan.steps.len(), plan.workspace_bytes);
             watch(Progress::Planned { target, batch, steps, workspace });
+            plans_sha256.push(plan.sha256());
             files.insert(target.plan_path(batch), to_json(&plan));
         }
         let weights = Weights::new(packed.bytes);
         let entry = VariantEntry {
             weights_bytes: u64::try_from(weights.len()).expect("a length fits 64 bits"),
             weights_sha256: weights.hash().to_owned(),
+            plans_sha256,
         };
         manifest.variants.insert(target, entry);
         files.insert(target.weights_path(), weights.into_bytes());

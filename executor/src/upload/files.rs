@@ -14,6 +14,12 @@ use crate::artifact::{MANIFEST, Target};
 /// # Errors
 /// If the folder cannot be read, or has no manifest.
 pub fn list(folder: &Path) -> io::Result<Vec<UploadFile>> {
+    if !folder.join(MANIFEST).is_file() {
+        // A folder that is not there is told as such.
+        fs::read_dir(folder)?;
+        let missing = format!("it has no {MANIFEST}; `clockwork compile` makes one");
+        return Err(io::Error::new(io::ErrorKind::NotFound, missing));
+    }
     let mut paths = vec![MANIFEST.to_owned()];
     for variant in names(&folder.join(VARIANTS))? {
         let inside = names(&folder.join(VARIANTS).join(&variant))?;

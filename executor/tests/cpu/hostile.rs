@@ -1,7 +1,9 @@
 //! Damaged artifacts and models are refused in words. What is accepted all the same stays inside
 //! the memory that it was given.
 
-use clockwork_executor::artifact::{Artifact, ArtifactError, Files, MANIFEST, Target, locate};
+use clockwork_executor::artifact::{
+    Artifact, ArtifactError, Files, MANIFEST, PlanFile, Target, locate,
+};
 use clockwork_executor::compile::{CompileError, compile, digits};
 use clockwork_executor::cpu::Kernels;
 use clockwork_wire::BatchSize;
@@ -29,6 +31,15 @@ fn read_and_run(files: Files) -> Result<(), ArtifactError> {
         }
     }
     Ok(())
+}
+
+/// Has the manifest promise the plans that are there, so that their contents are looked at.
+fn sign(files: &mut Files) {
+    let Ok(plan) = serde_json::from_slice::<PlanFile>(&files[PLAN]) else { return };
+    let mut manifest: Value = serde_json::from_slice(&files[MANIFEST]).expect("valid");
+    *manifest.pointer_mut("/variants/cpu-fp32/plans_sha256/1").expect("a hash") =
+        plan.sha256().into();
+    files.insert(MANIFEST.to_owned(), serde_json::to_vec(&manifest).expect("a document"));
 }
 
 /// Every path to a number or text in a document.
@@ -67,6 +78,9 @@ fn no_single_damaged_field_is_dangerous() {
                 *document.pointer_mut(&path).expect("a leaf") = damage;
                 let mut files = files.clone();
                 files.insert(file.to_owned(), serde_json::to_vec(&document).expect("a document"));
+                if file == PLAN {
+                    sign(&mut files);
+                }
                 refused += usize::from(read_and_run(files).is_err());
             }
         }
@@ -98,6 +112,19 @@ fn damaged_weights_are_noticed_by_their_hash() {
 }
 
 #[test]
+fn a_damaged_plan_that_could_run_is_noticed_by_its_hash() {
+    let mut files = files();
+    let plan = String::from_utf8(files[PLAN].clone()).expect("text");
+    let other = plan.replacen("\"relu\"", "\"sigmoid\"", 1);
+    assert_ne!(plan, other);
+    files.insert(PLAN.to_owned(), other.into_bytes());
+    let error = read_and_run(files.clone()).expect_err("refused").to_string();
+    assert!(error.contains(PLAN) && error.contains("sha256"), "{error}");
+    sign(&mut files);
+    read_and_run(files).expect("a plan like any other");
+}
+
+#[test]
 fn errors_name_the_field_and_what_is_allowed() {
     let refusal = |file: &str, path: &str, damage: Value| {
         let mut files = files();
@@ -110,6 +137,7 @@ fn errors_name_the_field_and_what_is_allowed() {
         (MANIFEST, "/format", json!(1), "format: 1; this version reads"),
         (MANIFEST, "/batches", json!([2, 1]), "batches: [2, 1]; they must rise from 1"),
         (MANIFEST, "/inputs/0/bytes", json!(252), "inputs[0].bytes: 252; shape [1, 1, 8, 8]"),
+        (MANIFEST, "/variants/cpu-fp32/plans_sha256", json!(["x"]), "plans_sha256: 1; there are 5"),
         (PLAN, "/steps/1/write/offset", json!(4), "steps[1] (conv1).write.offset: 4 is not"),
         (PLAN, "/steps/1/write/space", json!("weights"), "steps[1] (conv1).write.space: only"),
         (PLAN, "/steps/1/write/space", json!("output"), "steps[1] (conv1).write.offset: 2048"),

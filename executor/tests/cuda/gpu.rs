@@ -69,6 +69,7 @@ fn files(trial: &Trial) -> Files {
     let entry = VariantEntry {
         weights_bytes: u64::try_from(weights.len()).expect("64 bits"),
         weights_sha256: weights.hash().to_owned(),
+        plans_sha256: vec![trial.plan.file().sha256()],
     };
     let sizes = trial.plan.sizes();
     let manifest = Manifest {
