@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod compile;
 pub mod controller;
 pub mod demo;
+pub mod experiment;
 pub mod failure;
 pub mod inflate;
 pub mod log;

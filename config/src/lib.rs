@@ -26,6 +26,7 @@
 
 mod config;
 mod error;
+pub mod experiment;
 mod knobs;
 mod libconfig;
 mod source;

@@ -10,7 +10,7 @@ mod inputs;
 mod instructions;
 mod machine;
 mod overload;
-mod plot;
+pub(crate) mod plot;
 mod probe;
 mod report;
 mod rtt;

@@ -8,15 +8,15 @@ use crate::Failure;
 
 /// A figure with one or several lines.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Plot {
+pub(crate) struct Plot {
     /// What it shows.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// What runs along the bottom.
-    pub(super) x: String,
+    pub(crate) x: String,
     /// What runs along the side.
-    pub(super) y: String,
+    pub(crate) y: String,
     /// The lines: name and points in rising order of x.
-    pub(super) lines: Vec<(String, Vec<(f64, f64)>)>,
+    pub(crate) lines: Vec<(String, Vec<(f64, f64)>)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ impl Plot {
     ///
     /// # Errors
     /// If there is nothing to draw or the file cannot be written.
-    pub(super) fn draw(&self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn draw(&self, path: &Path) -> Result<(), Failure> {
         if self.lines.iter().all(|(_, points)| points.is_empty()) {
             return Err(Undrawn("this bench has no points for one".into()).into());
         }

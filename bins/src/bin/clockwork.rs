@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clockwork_bins::{
-    bench, check_model, client, compile, controller, demo, exit, inflate, log, model, profile,
-    report, sim, simpleclient, trace, up, worker, zoo,
+    bench, check_model, client, compile, controller, demo, exit, experiment, inflate, log, model,
+    profile, report, sim, simpleclient, trace, up, worker, zoo,
 };
 
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Tool {
     Up(up::Arguments),
     /// The whole system in virtual time, from one seed
     Sim(sim::Arguments),
+    /// Repeat an experiment of the papers, in virtual time or for real
+    Experiment(experiment::Arguments),
     /// What runs come to: one page with figures and tables, from their logs
     Report(report::Arguments),
     /// What devices were to do and what they did, for Perfetto or Chrome
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Tool::Demo(arguments) => demo::run(&arguments),
         Tool::Up(arguments) => up::run(arguments),
         Tool::Sim(arguments) => sim::run(&arguments),
+        Tool::Experiment(arguments) => experiment::run(&arguments),
         Tool::Report(arguments) => report::run(&arguments),
         Tool::Trace(arguments) => trace::run(&arguments),
         Tool::Inflate(arguments) => inflate::run(&arguments),

@@ -14,6 +14,7 @@ mod compile;
 mod cores;
 mod damaged;
 mod documented;
+mod experiment;
 mod failure;
 mod hostile;
 mod log_formats;

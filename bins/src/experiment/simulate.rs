@@ -1,0 +1,144 @@
+//! A point of an experiment in virtual time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clockwork_config::experiment::{Point, Run};
+use clockwork_executor::emulated::{Deviation, Jitter};
+use clockwork_executor::zoo;
+use clockwork_runtime::shutdown::Shutdown;
+use clockwork_scheduler::ActionRecord;
+use clockwork_simulator::trial::START;
+use clockwork_simulator::{Answered, Calibration, Machine, Observer, Trial};
+use clockwork_wire::{Nanos, Pages, Span};
+use clockwork_workload::{Plan, registry};
+
+use super::gather::Gather;
+use super::outcome::Outcome;
+use super::row::{Act, Asked};
+use crate::Failure;
+use crate::workload::TraceArguments;
+
+/// What runs that go on at the same time share.
+#[derive(Debug)]
+pub(super) struct Shared<'a> {
+    /// Whether to break off.
+    pub(super) shutdown: &'a Shutdown,
+    /// Device time that has been simulated by all of them, in ms.
+    pub(super) progress: &'a AtomicU64,
+    /// Whether invariants are checked.
+    pub(super) checked: bool,
+    /// How traces are read and scaled.
+    pub(super) trace: &'a TraceArguments,
+}
+
+/// Runs a point once.
+///
+/// # Errors
+/// If there is no such workload, or it does not take these arguments.
+pub(super) fn simulate(point: &Point, trial: u32, shared: &Shared<'_>) -> Result<Outcome, Failure> {
+    let seed = point.run.seed + u64::from(trial) - 1;
+    let (plan, notes) = plan(&point.run, seed, shared.trace)?;
+    let trial_of = trial_of(&point.run, seed, plan, shared.checked)?;
+    let mut watch = Watch::new(&point.run, shared);
+    let report = trial_of.run(&mut watch);
+    watch.tell(watch.weight);
+    let complete = !watch.broken_off;
+    let gathered = watch.gather.finish();
+    Ok(Outcome {
+        choices: point.choices.clone(),
+        trial,
+        seed,
+        mode: "sim".into(),
+        devices: point.run.devices(),
+        complete,
+        whole: gathered.whole,
+        cells: gathered.cells,
+        notes,
+        violations: report.violations,
+        ..Outcome::default()
+    })
+}
+
+/// The workload's plan, and what it says of itself.
+fn plan(run: &Run, seed: u64, trace: &TraceArguments) -> Result<(Plan, Vec<String>), Failure> {
+    let usage = |error: clockwork_workload::UsageError| Failure::usage(error.to_string());
+    let (name, arguments) = run.words();
+    let context = trace.context(seed)?;
+    let plan = registry::find(&name).map_err(usage)?.plan(&arguments, &context).map_err(usage)?;
+    let notes = plan.notes().to_vec();
+    Ok((plan, notes))
+}
+
+fn trial_of(run: &Run, seed: u64, plan: Plan, checked: bool) -> Result<Trial, Failure> {
+    let jitter = if run.jitter > 0.0 { Jitter::LogNormal(run.jitter) } else { Jitter::None };
+    let machine = Machine {
+        devices: usize::try_from(run.gpus)?,
+        pages: Pages::new(run.pages),
+        deviation: Deviation { jitter, ..Deviation::default() },
+    };
+    let models = zoo::names().filter_map(|name| Some((name.to_owned(), zoo::profile(name)?)));
+    Ok(Trial {
+        name: run.workload.clone(),
+        machines: vec![machine; usize::try_from(run.workers)?],
+        models: models.collect::<BTreeMap<_, _>>(),
+        scheduler: run.scheduler()?,
+        shards: 0,
+        calibration: Calibration::named(&run.calibration).unwrap_or(Calibration::NETWORK),
+        plan,
+        seed,
+        arrivals: seed,
+        warmup: run.warmup,
+        duration: run.duration,
+        checked,
+    })
+}
+
+/// Device time of a run in ms: what progress is counted in.
+pub(super) fn weight(run: &Run) -> u64 {
+    u64::from(run.devices()) * (run.warmup + run.duration).get() / 1_000_000
+}
+
+/// Counts what a run does, and whether it is to go on.
+#[derive(Debug)]
+struct Watch<'a> {
+    gather: Gather,
+    shared: &'a Shared<'a>,
+    broken_off: bool,
+    weight: u64,
+    length: Span,
+    /// What has been added to the progress.
+    told: u64,
+}
+
+impl<'a> Watch<'a> {
+    fn new(run: &Run, shared: &'a Shared<'a>) -> Self {
+        let (weight, length) = (weight(run), run.warmup + run.duration);
+        Self { gather: Gather::new(run), shared, broken_off: false, weight, length, told: 0 }
+    }
+
+    fn tell(&mut self, done: u64) {
+        let done = done.min(self.weight);
+        self.shared.progress.fetch_add(done.saturating_sub(self.told), Ordering::Relaxed);
+        self.told = self.told.max(done);
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn answered(&mut self, answered: &Answered) {
+        self.gather.request(&Asked::from(answered));
+    }
+
+    fn closed(&mut self, record: &ActionRecord) {
+        if let Some(act) = Act::of(record) {
+            self.gather.act(&act);
+        }
+    }
+
+    fn goes_on(&mut self, now: Nanos) -> bool {
+        let part = (now - START).as_f64() / self.length.as_f64();
+        self.tell(Span::from_f64(part * Span::new(self.weight).as_f64()).get());
+        self.broken_off = self.shared.shutdown.is_wanted();
+        !self.broken_off
+    }
+}
