@@ -52,6 +52,19 @@ impl TraceArguments {
         })
     }
 
+    /// The same options as words of a command line.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut add = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        };
+        add("--trace", self.trace.as_ref().map(|path| path.display().to_string()));
+        add("--scale-rows", self.scale_rows.map(|rows| rows.to_string()));
+        add("--scale-rate", self.scale_rate.map(|rate| rate.to_string()));
+        words.extend(self.shuffle.then(|| "--shuffle".to_owned()));
+        words
+    }
+
     /// The trace that is named, else the dataset that is, else the sample.
     fn folder(&self) -> Folder {
         let days = std::env::var_os("AZURE_TRACE_DIR").filter(|dir| !dir.is_empty());

@@ -16,7 +16,7 @@ mod report;
 mod rtt;
 mod scale;
 mod scheduler;
-mod system;
+pub(crate) mod system;
 mod tables;
 mod wire;
 

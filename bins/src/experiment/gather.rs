@@ -20,8 +20,8 @@ pub(super) struct Gather {
     last: Nanos,
     whole: Counts,
     cells: BTreeMap<(u64, u32), Counts>,
-    /// The SLO factor that class 0 had last.
-    factor: f32,
+    /// The SLO factors of class 0, by the arrival from which on they held.
+    factors: BTreeMap<Nanos, f32>,
 }
 
 /// What a run came to.
@@ -41,7 +41,7 @@ impl Gather {
             last: Nanos::ZERO,
             whole: Counts::new(),
             cells: BTreeMap::new(),
-            factor: 0.0,
+            factors: BTreeMap::new(),
         }
     }
 
@@ -52,10 +52,7 @@ impl Gather {
             self.whole.request(asked);
         }
         let class = self.class(asked.model);
-        if class == 0 {
-            self.factor = asked.slo_factor;
-        }
-        let factor = if class == 0 { asked.slo_factor } else { self.factor };
+        let factor = if class == 0 { self.note(asked) } else { self.factor_at(asked.arrival) };
         if let Some(key) = self.key(first, asked.arrival, factor) {
             self.cells.entry((key, class)).or_insert_with(Counts::new).request(asked);
         }
@@ -66,7 +63,7 @@ impl Gather {
         if self.measures(first, act.begin) {
             self.whole.act(act);
         }
-        if let Some(key) = self.key(first, act.begin, self.factor) {
+        if let Some(key) = self.key(first, act.begin, self.factor_at(act.begin)) {
             let class = self.class(act.model);
             self.cells.entry((key, class)).or_insert_with(Counts::new).act(act);
         }
@@ -96,7 +93,21 @@ impl Gather {
             };
             counts.cell(shown, class, &place(seconds, bound))
         };
-        Gathered { whole, cells: self.cells.iter().map(cell).collect() }
+        let within = self.cells.iter().filter(|&(&(key, _), _)| self.lasts(key, first, end));
+        Gathered { whole, cells: within.map(cell).collect() }
+    }
+
+    /// Notes the factor of a request of class 0.
+    fn note(&mut self, asked: &Asked) -> f32 {
+        if self.factor_at(asked.arrival).to_bits() != asked.slo_factor.to_bits() {
+            self.factors.insert(asked.arrival, asked.slo_factor);
+        }
+        asked.slo_factor
+    }
+
+    /// The factor that class 0 had at an instant.
+    fn factor_at(&self, at: Nanos) -> f32 {
+        self.factors.range(..=at).next_back().map_or(0.0, |(_, factor)| *factor)
     }
 
     fn measures(&self, first: Nanos, at: Nanos) -> bool {
@@ -130,6 +141,11 @@ impl Gather {
             Cells::SloFactor => f64::from(self.factor_of(key)),
             Cells::None | Cells::Interval => self.run.interval.times(key).as_secs_f64(),
         }
+    }
+
+    /// Whether anything of a cell is left when the last answer has been given.
+    fn lasts(&self, key: u64, first: Nanos, end: Nanos) -> bool {
+        self.run.cells != Cells::Interval || first + self.run.interval.times(key) < end
     }
 
     /// How long a cell is: that of a factor from the first request with it to the last.

@@ -6,18 +6,21 @@
 //! ends a run early, what was measured until then is there.
 
 mod cell;
+mod detached;
 mod figure;
 mod gather;
+mod launch;
 mod outcome;
+mod place;
 mod pool;
 mod results;
 mod row;
+mod runs;
 mod simulate;
 mod table;
 mod verdict;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
 
 use clap::{Args, Parser};
 use clockwork_config::experiment::{self, Experiment, Extent, Point};
@@ -27,9 +30,8 @@ pub use self::cell::Cell;
 pub use self::outcome::Outcome;
 pub use self::verdict::Verdict;
 
-use self::pool::FirstError;
 use self::results::Results;
-use self::simulate::Shared;
+use self::runs::Runs;
 use crate::Failure;
 use crate::process::say;
 use crate::workload::TraceArguments;
@@ -38,8 +40,10 @@ use crate::workload::TraceArguments;
 #[derive(Debug, Parser)]
 #[command(after_help = experiments())]
 pub struct Arguments {
-    /// One of those below, or a TOML file of your own
+    /// One of those below, or a TOML file of your own; or `fetch`, to see how a run stands
     name: String,
+    /// With `fetch`: the folder of a run
+    dir: Option<PathBuf>,
     #[command(flatten)]
     mode: ModeArguments,
     #[command(flatten)]
@@ -53,6 +57,9 @@ pub struct Arguments {
     /// Check every invariant at every step, which takes longer
     #[arg(long)]
     checked: bool,
+    /// Go on in the background, whatever becomes of this terminal; `fetch` shows how it stands
+    #[arg(long)]
+    detach: bool,
     /// Only points at which an axis has a value, as `slo=10ms`; may be repeated
     #[arg(long, value_name = "AXIS=VALUE")]
     only: Vec<String>,
@@ -70,6 +77,12 @@ struct ModeArguments {
     /// In virtual time, from seeds: the same command gives the same bytes (the default)
     #[arg(long)]
     sim: bool,
+    /// With real processes and emulated devices on this machine
+    #[arg(long)]
+    local: bool,
+    /// With real processes on the hosts that this TOML file names, by ssh
+    #[arg(long, value_name = "FILE")]
+    hosts: Option<PathBuf>,
 }
 
 /// How long it runs.
@@ -89,6 +102,14 @@ struct LengthArguments {
 /// # Errors
 /// If there is no such experiment, a workload cannot be made, or the results cannot be written.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match (arguments.name.as_str(), &arguments.dir) {
+        ("fetch", Some(dir)) => return detached::fetch(dir),
+        ("fetch", None) => return Err(Failure::usage("fetch needs the folder of a run")),
+        (_, Some(dir)) => {
+            return Err(Failure::usage(format!("{} is one argument too many", dir.display())));
+        }
+        (_, None) => {}
+    }
     let (name, experiment) = find(&arguments.name)?;
     if !experiment.lacks.is_empty() {
         return Err(Failure::usage(format!("{name}: {}", experiment.lacks)));
@@ -96,10 +117,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let extent = if arguments.length.full { Extent::Full } else { Extent::Quick };
     let points = chosen(&experiment, extent, &arguments.only)?;
     let out = arguments.out.clone().unwrap_or_else(|| format!("experiment-{name}").into());
+    if arguments.detach {
+        return detached::begin(&out);
+    }
     let shutdown = Shutdown::on_signals()?;
     let mut results = Results::create(&out, &name, &experiment, extent, arguments.trials)?;
     say(&format!("{name}: {} ({}, {} points)", experiment.title, extent.name(), points.len()));
-    let ran = simulate_all(&points, arguments, &shutdown, &mut results);
+    let runs = Runs { name: &name, points: &points, out: &out, arguments, shutdown: &shutdown };
+    let ran = runs.all(&mut results);
     let verdicts = results.finish(&experiment, shutdown.is_wanted())?;
     ran?;
     say(&results.table(&experiment));
@@ -117,58 +142,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0} of the expectations were missed")]
 struct Missed(usize);
-
-fn simulate_all(
-    points: &[Point],
-    arguments: &Arguments,
-    shutdown: &Shutdown,
-    results: &mut Results,
-) -> Result<(), Failure> {
-    let jobs: Vec<(usize, u32)> = (0..points.len())
-        .flat_map(|point| (1..=arguments.trials).map(move |t| (point, t)))
-        .collect();
-    let weights: Vec<u64> = jobs.iter().map(|&(p, _)| simulate::weight(&points[p].run)).collect();
-    let threads = arguments.threads.map(usize::try_from).transpose()?.unwrap_or_else(pool::cores);
-    let progress = AtomicU64::new(0);
-    let shared = Shared {
-        shutdown,
-        progress: &progress,
-        checked: arguments.checked,
-        trace: &arguments.trace,
-    };
-    let errors = FirstError::new();
-    let unwritten = FirstError::new();
-    let work = |job: usize| {
-        let (point, trial) = jobs[job];
-        if shutdown.is_wanted() {
-            return None;
-        }
-        let outcome = simulate::simulate(&points[point], trial, &shared).map_err(Said::of);
-        errors.note(job, outcome).map(|outcome| Outcome { point, ..outcome })
-    };
-    pool::run(&weights, threads, &progress, work, |job, outcome| {
-        let kept = results.keep(outcome);
-        if unwritten.note(job, kept).is_none() {
-            shutdown.trigger();
-        }
-    });
-    unwritten.into_first().map_or(Ok(()), Err)?;
-    errors.into_first().map_or(Ok(()), |error| Err(error.into()))
-}
-
-/// An error that has crossed threads: what it said.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Said(String);
-
-impl Said {
-    fn of(failure: Failure) -> Self {
-        Self(match failure {
-            Failure::Usage(text) => text,
-            Failure::Work(error) | Failure::Coded(_, error) => error.to_string(),
-        })
-    }
-}
 
 /// The experiment of this name, or in the file of this name.
 fn find(name: &str) -> Result<(String, Experiment), Failure> {

@@ -1,5 +1,6 @@
 //! What is counted: finished requests and actions, wherever they come from.
 
+use clockwork_analysis::{ActionRow, ActionType, RequestRow};
 use clockwork_scheduler::ActionRecord;
 use clockwork_simulator::Answered;
 use clockwork_wire::{ActionKind, Nanos, Span};
@@ -50,7 +51,37 @@ impl From<&Answered> for Asked {
     }
 }
 
+impl From<&RequestRow> for Asked {
+    fn from(row: &RequestRow) -> Self {
+        Self {
+            arrival: row.t - row.latency,
+            departure: row.t,
+            model: row.model_id.get(),
+            slo_factor: row.slo_factor,
+            in_time: row.is_in_time(),
+            has_output: row.is_success(),
+            cold: row.is_coldstart,
+        }
+    }
+}
+
 impl Act {
+    /// What a row of a log says was done.
+    pub(super) fn of_row(row: &ActionRow) -> Option<Self> {
+        let batch = match row.action_type {
+            ActionType::Infer => Some(u16::try_from(row.batch_size).unwrap_or(u16::MAX)),
+            ActionType::Load => None,
+            ActionType::Evict => return None,
+        };
+        row.is_done().then_some(Self {
+            begin: row.sent() + row.worker_exec_complete - row.worker_exec_duration,
+            duration: row.worker_exec_duration,
+            expected: row.expected_exec_duration,
+            model: row.model_id.get(),
+            batch,
+        })
+    }
+
     /// What was done; `None` of what was not, and of an EVICT.
     pub(super) fn of(record: &ActionRecord) -> Option<Self> {
         let (action, result) = (&record.action, &record.result);

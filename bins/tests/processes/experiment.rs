@@ -1,7 +1,10 @@
-//! `clockwork experiment` in virtual time: the same bytes, a readable rest, and errors that name what is
-//! wrong.
+//! `clockwork experiment`: in virtual time the same bytes, a readable rest, and errors that name what is
+//! wrong; for real the same file, here and on hosts.
 
-use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use crate::bench::Bench;
 
@@ -92,4 +95,93 @@ fn an_experiment_that_cannot_be_is_refused_with_the_reason() {
         let ended = bench.start("clockwork", &[&["experiment"], arguments].concat()).end();
         assert!(ended.code == Some(code) && ended.err.contains(words), "{arguments:?}: {ended:?}");
     }
+}
+
+/// An open loop of two seconds on two emulated devices.
+const REAL: &str = r#"
+title = "Two devices"
+published = "nowhere"
+differs = "everything"
+columns = ["goodput"]
+
+[run]
+workers = 2
+workload = "poisson-open-loop 2 50"
+duration = "2s"
+scheduler = { schedule_ahead = "2s", default_slo = "20s" }
+
+[[expect]]
+measure = "satisfaction"
+at_least = 0.9
+source = "a test"
+"#;
+
+#[test]
+fn real_processes_here_run_the_same_file_and_their_logs_are_kept() {
+    let bench = Bench::new();
+    bench.write("real.toml", REAL);
+    let ended =
+        bench.start("clockwork", &["experiment", "real.toml", "--local", "--out", "o"]).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let results = fs::read_to_string(bench.path("o/results.json")).unwrap();
+    assert!(results.contains("\"mode\": \"local\"") && results.contains("\"complete\": true"));
+    for kind in ["request", "action"] {
+        let log = bench.path("o/trial_1").join(format!("file=controller_1_{kind}.tsv"));
+        assert!(fs::read_to_string(log).unwrap().lines().count() > 10, "{kind}");
+    }
+}
+
+#[test]
+fn hosts_are_checked_first_and_their_logs_are_copied_back() {
+    let mut bench = Bench::new();
+    bench.write("real.toml", REAL);
+    let build = Path::new(env!("CARGO_BIN_EXE_clockwork")).parent().unwrap().to_str().unwrap();
+    let hosts = |build: &str| {
+        format!(
+            "client = '127.0.0.1'\ncontroller = '127.0.0.1'\nworkers = ['127.0.0.1', '127.0.0.1']\n\
+             username = 'me'\nbuild = '{build}'\nlogdir = '{}'\nemulated = true\nworker_port = 0\n\
+             controller_port = 0\n",
+            bench.path("far").display()
+        )
+    };
+    let (good, bad) = (hosts(build), hosts("/no/such/folder"));
+    bench.write("hosts.toml", &good);
+    bench.write("bad.toml", &bad);
+    // Takes the last word as the command, whatever host it is for.
+    let ssh =
+        bench.write("ssh", "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\nexec sh -c \"$1\"\n");
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bench.path("").display(), env::var("PATH").unwrap());
+    bench.set("PATH", path);
+
+    let run = |hosts, out| {
+        let arguments = ["experiment", "real.toml", "--hosts", hosts, "--out", out];
+        bench.start("clockwork", &arguments).end()
+    };
+    let refused = run("bad.toml", "b");
+    assert!(refused.code == Some(1) && refused.err.contains("/no/such/folder"), "{refused:?}");
+    let ended = run("hosts.toml", "o");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let fetched = bench.start("clockwork", &["experiment", "fetch", "o"]).end();
+    assert!(fetched.out.iter().any(|line| line == "Exiting"), "{fetched:?}");
+    let log = fs::read_to_string(bench.path("o/trial_1/file=controller_1_request.tsv")).unwrap();
+    assert!(log.lines().count() > 10);
+    assert!(bench.path("far/clockwork_request_log.tsv").exists(), "it stays where it was, too");
+}
+
+#[test]
+fn a_detached_run_goes_on_by_itself() {
+    let bench = Bench::new();
+    bench.write("small.toml", &SMALL.replace("LEAST", "0.5"));
+    let begun =
+        bench.start("clockwork", &["experiment", "small.toml", "--detach", "--out", "o"]).end();
+    assert!(begun.code == Some(0) && begun.out[0].contains("fetch o"), "{begun:?}");
+    let begun = Instant::now();
+    let log = || fs::read_to_string(bench.path("o/run.log")).unwrap_or_default();
+    while !log().ends_with("Exiting\n") {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", log());
+        thread::yield_now();
+    }
+    let fetched = bench.start("clockwork", &["experiment", "fetch", "o"]).end();
+    assert!(fetched.out.iter().any(|line| line.starts_with("| clockwork |")), "{fetched:?}");
 }

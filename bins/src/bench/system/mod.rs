@@ -17,7 +17,7 @@ use tempfile::TempDir;
 pub(super) use self::clients::Seen;
 pub(super) use self::console::Devices;
 pub(super) use self::cpus::Places;
-pub(super) use self::process::Process;
+pub(crate) use self::process::Process;
 use self::process::Unwell;
 pub(super) use self::shape::Shape;
 pub(super) use self::usage::ByRole;

@@ -13,7 +13,7 @@ use crate::Failure;
 
 /// A running process whose lines are kept. It ends with the bench.
 #[derive(Debug)]
-pub(in crate::bench) struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     lines: Arc<Mutex<Vec<Line>>>,
@@ -57,6 +57,18 @@ impl Process {
     ) -> Result<Self, Failure> {
         let mut command = Command::new(env::current_exe()?);
         command.args(words).envs(settings.iter().map(|(name, value)| (name, value)));
+        Self::spawn_on(words.join(" "), command, cpus)
+    }
+
+    /// Starts a command, which errors call `name`.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn spawn(name: String, command: Command) -> Result<Self, Failure> {
+        Self::spawn_on(name, command, None)
+    }
+
+    fn spawn_on(name: String, mut command: Command, cpus: Option<&Cpus>) -> Result<Self, Failure> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = match cpus {
             Some(cpus) => cpus.within(|| command.spawn())??,
@@ -70,14 +82,14 @@ impl Process {
             kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         };
         let reader = thread::spawn(move || output.lines().map_while(Result::ok).for_each(keep));
-        Ok(Self { name: words.join(" "), child, lines, reader: Some(reader) })
+        Ok(Self { name, child, lines, reader: Some(reader) })
     }
 
     /// The port on which it says that it listens.
     ///
     /// # Errors
     /// If it ends instead.
-    pub(in crate::bench) fn port(&mut self) -> Result<u16, Failure> {
+    pub(crate) fn port(&mut self) -> Result<u16, Failure> {
         loop {
             let said = self.lines();
             if let Some(port) = said.iter().find_map(|line| listening(&line.text)) {
@@ -96,7 +108,7 @@ impl Process {
     }
 
     /// Whether it is over.
-    pub(super) fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
@@ -104,7 +116,7 @@ impl Process {
     ///
     /// # Errors
     /// If it failed.
-    pub(in crate::bench) fn succeed(&mut self) -> Result<(), Failure> {
+    pub(crate) fn succeed(&mut self) -> Result<(), Failure> {
         let status = self.child.wait()?;
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
@@ -119,7 +131,7 @@ impl Process {
     ///
     /// # Errors
     /// If it failed.
-    pub(super) fn end(&mut self) -> Result<(), Failure> {
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
         drop(self.child.stdin.take());
         self.succeed()
     }
