@@ -34,15 +34,18 @@ use self::results::Results;
 use self::runs::Runs;
 use crate::Failure;
 use crate::process::say;
+use crate::stats;
 use crate::workload::TraceArguments;
 
 /// The command line of `clockwork experiment`.
 #[derive(Debug, Parser)]
 #[command(after_help = experiments())]
 pub struct Arguments {
-    /// One of those below, or a TOML file of your own; or `fetch`, to see how a run stands
+    /// One of those below, or a TOML file of your own; or `fetch`, to see how a run stands; or `stats`,
+    /// for latencies as ParM prints them
     name: String,
-    /// With `fetch`: the folder of a run
+    /// With `fetch`: the folder of a run; with `stats`: a folder with request logs, or a configuration
+    /// of ParM beside its results
     dir: Option<PathBuf>,
     #[command(flatten)]
     mode: ModeArguments,
@@ -104,6 +107,8 @@ struct LengthArguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match (arguments.name.as_str(), &arguments.dir) {
         ("fetch", Some(dir)) => return detached::fetch(dir),
+        ("stats", Some(path)) => return stats::run(path),
+        ("stats", None) => return Err(Failure::usage("stats needs a folder of results")),
         ("fetch", None) => return Err(Failure::usage("fetch needs the folder of a run")),
         (_, Some(dir)) => {
             return Err(Failure::usage(format!("{} is one argument too many", dir.display())));

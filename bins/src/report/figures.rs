@@ -101,9 +101,15 @@ fn errors(analysis: &Analysis) -> Vec<Figure> {
     let of = |(kind, tails): (&str, &KindTails)| {
         let upper = kind.to_uppercase();
         let figure = |what: &str, tails: &ErrorTails, [over, under]: [&str; 2]| {
-            let lines =
-                vec![Line::new(over, tail(&tails.over)), Line::new(under, tail(&tails.under))];
-            let chart = tail_chart(&format!("10: {what} error of {upper}s"), "error (ms)", lines);
+            let lines = vec![
+                Line::new(over, visible(tail(&tails.over))),
+                Line::new(under, visible(tail(&tails.under))),
+            ];
+            let chart = tail_chart(
+                &format!("10: {what} error of {upper}s"),
+                "error (ms; at least 1 us)",
+                lines,
+            );
             Figure::new(&format!("10_{what}_error_{kind}"), chart)
         };
         let longer = ["longer than predicted", "shorter than predicted"];
@@ -114,6 +120,14 @@ fn errors(analysis: &Analysis) -> Vec<Figure> {
         ]
     };
     kinds.into_iter().flat_map(of).collect()
+}
+
+/// Errors with a place on a logarithmic axis: emulated devices make none at all.
+fn visible(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    for (ms, _) in &mut points {
+        *ms = ms.max(1e-3);
+    }
+    points
 }
 
 /// Where the time of an action goes, on average.

@@ -68,6 +68,15 @@ fn a_run_is_reported_as_its_logs_have_it() {
 }
 
 #[test]
+fn latencies_are_printed_as_parm_does() {
+    let bench = served();
+    let told = clockwork(&bench, &["experiment", "stats", "logs"]);
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""));
+    assert_eq!(told.out[1..3], ["E2E_LATENCY (ms)", "NUM\tMED\tMEAN\tP99\tP99.5\tP99.9"]);
+    assert!(told.out[3].starts_with("40\t"), "{:?}", told.out);
+}
+
+#[test]
 fn a_run_is_traced_device_by_device() {
     let bench = served();
     let actions = Log::actions(&bench.logs());
