@@ -1,6 +1,7 @@
 //! A point of an experiment for real: worker, controller and client processes, here or on hosts.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,10 +47,7 @@ impl Launch<'_> {
     /// If a process cannot be started or fails, or a log cannot be read.
     pub(super) fn run(&self, index: usize, point: &Point, trial: u32) -> Result<Outcome, Failure> {
         let seed = point.run.seed + u64::from(trial) - 1;
-        let logs = self.dir.join(format!("trial_{trial}"));
-        fs::create_dir_all(&logs)?;
-        let files = ["request", "action"]
-            .map(|kind| logs.join(format!("file=controller_{}_{kind}.tsv", index + 1)));
+        let files = log_files(self.dir, index, trial)?;
         let complete = self.processes(&point.run, seed, &files)?;
         let Gathered { whole, cells } = gather(&point.run, &files)?;
         Ok(Outcome {
@@ -160,6 +158,17 @@ fn fetch(place: &Place, from: &str, to: &Path) -> Result<(), Failure> {
     let mut command = place.shell(&format!("cat {}", quoted(from)));
     let copied = command.stdin(Stdio::null()).stdout(File::create(to)?).status()?;
     if copied.success() { Ok(()) } else { Err(NotFetched(from.into()).into()) }
+}
+
+/// Where both logs of a run go; their folder is made.
+///
+/// # Errors
+/// If the folder cannot be made.
+pub(super) fn log_files(dir: &Path, index: usize, trial: u32) -> io::Result<[PathBuf; 2]> {
+    let logs = dir.join(format!("trial_{trial}"));
+    fs::create_dir_all(&logs)?;
+    let file = |kind| logs.join(format!("file=controller_{}_{kind}.tsv", index + 1));
+    Ok(["request", "action"].map(file))
 }
 
 /// Reads both logs. A last row that is cut off is left out.

@@ -57,6 +57,10 @@ pub struct Arguments {
     /// Where the results go; by default a folder `experiment-NAME` here
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Keep a controller's two logs of each run, in `trial_T/file=controller_I_request.tsv` and
+    /// `_action.tsv`, for `report` and `trace`; runs with real processes always do
+    #[arg(long)]
+    logs: bool,
     /// Check every invariant at every step, which takes longer
     #[arg(long)]
     checked: bool,

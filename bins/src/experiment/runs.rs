@@ -51,9 +51,10 @@ impl Runs<'_> {
             progress: &progress,
             checked: self.arguments.checked,
             trace: &self.arguments.trace,
+            logs: self.arguments.logs.then_some(self.out),
         };
         let threads = self.arguments.threads.map(usize::try_from).transpose()?;
-        let run = |_, point: &Point, trial| simulate::simulate(point, trial, &shared);
+        let run = |index, point: &Point, trial| simulate::simulate(index, point, trial, &shared);
         self.each(threads.unwrap_or_else(pool::cores), simulate::weight, &progress, run, results)
     }
 

@@ -1,12 +1,15 @@
 //! A point of an experiment in virtual time.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clockwork_config::experiment::{Point, Run};
 use clockwork_executor::emulated::{Deviation, Jitter};
 use clockwork_executor::zoo;
 use clockwork_runtime::shutdown::Shutdown;
+use clockwork_runtime::telemetry::{self, ActionRow, PlainLogs, RequestRecord};
 use clockwork_scheduler::ActionRecord;
 use clockwork_simulator::trial::START;
 use clockwork_simulator::{Answered, Calibration, Machine, Observer, Trial};
@@ -14,6 +17,7 @@ use clockwork_wire::{Nanos, Pages, Span};
 use clockwork_workload::{Plan, registry};
 
 use super::gather::Gather;
+use super::launch::log_files;
 use super::outcome::Outcome;
 use super::row::{Act, Asked};
 use crate::Failure;
@@ -30,19 +34,34 @@ pub(super) struct Shared<'a> {
     pub(super) checked: bool,
     /// How traces are read and scaled.
     pub(super) trace: &'a TraceArguments,
+    /// The folder for a controller's logs of each run, if they are wanted.
+    pub(super) logs: Option<&'a Path>,
 }
 
 /// Runs a point once.
 ///
 /// # Errors
-/// If there is no such workload, or it does not take these arguments.
-pub(super) fn simulate(point: &Point, trial: u32, shared: &Shared<'_>) -> Result<Outcome, Failure> {
+/// If there is no such workload, it does not take these arguments, or logs cannot be begun.
+pub(super) fn simulate(
+    index: usize,
+    point: &Point,
+    trial: u32,
+    shared: &Shared<'_>,
+) -> Result<Outcome, Failure> {
     let seed = point.run.seed + u64::from(trial) - 1;
-    let (plan, notes) = plan(&point.run, seed, shared.trace)?;
+    let (plan, mut notes) = plan(&point.run, seed, shared.trace)?;
     let trial_of = trial_of(&point.run, seed, plan, shared.checked)?;
-    let mut watch = Watch::new(&point.run, shared);
+    let logs = shared.logs.map(|dir| log_files(dir, index, trial)).transpose()?;
+    let logs =
+        logs.map(|[requests, actions]| PlainLogs::create(&requests, &actions)).transpose()?;
+    let mut watch = Watch::new(&point.run, shared, logs);
     let report = trial_of.run(&mut watch);
     watch.tell(watch.weight);
+    if let Err(error) = watch.end_logs() {
+        // What was measured until then is worth as much as before.
+        notes.push(format!("its logs end early, and so does the run: {error}"));
+        watch.broken_off = true;
+    }
     let complete = !watch.broken_off;
     let gathered = watch.gather.finish();
     Ok(Outcome {
@@ -103,6 +122,8 @@ pub(super) fn weight(run: &Run) -> u64 {
 #[derive(Debug)]
 struct Watch<'a> {
     gather: Gather,
+    /// Logs, or why they end.
+    logs: io::Result<Option<PlainLogs>>,
     shared: &'a Shared<'a>,
     broken_off: bool,
     weight: u64,
@@ -112,9 +133,17 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(run: &Run, shared: &'a Shared<'a>) -> Self {
+    fn new(run: &Run, shared: &'a Shared<'a>, logs: Option<PlainLogs>) -> Self {
         let (weight, length) = (weight(run), run.warmup + run.duration);
-        Self { gather: Gather::new(run), shared, broken_off: false, weight, length, told: 0 }
+        Self {
+            gather: Gather::new(run),
+            logs: Ok(logs),
+            shared,
+            broken_off: false,
+            weight,
+            length,
+            told: 0,
+        }
     }
 
     fn tell(&mut self, done: u64) {
@@ -122,23 +151,40 @@ impl<'a> Watch<'a> {
         self.shared.progress.fetch_add(done.saturating_sub(self.told), Ordering::Relaxed);
         self.told = self.told.max(done);
     }
+
+    /// Writes to the logs, if they are wanted and can still be written.
+    fn log(&mut self, write: impl FnOnce(&mut PlainLogs) -> io::Result<()>) {
+        if let Ok(Some(logs)) = &mut self.logs
+            && let Err(error) = write(logs)
+        {
+            self.logs = Err(error);
+        }
+    }
+
+    fn end_logs(&mut self) -> io::Result<()> {
+        std::mem::replace(&mut self.logs, Ok(None))?.map_or(Ok(()), PlainLogs::finish)
+    }
 }
 
 impl Observer for Watch<'_> {
     fn answered(&mut self, answered: &Answered) {
         self.gather.request(&Asked::from(answered));
+        let Answered { id, user, slo_factor, response } = answered;
+        let asked = telemetry::Asked { id: *id, user: *user, slo_factor: *slo_factor };
+        self.log(|logs| logs.request(&RequestRecord::new(asked, response)));
     }
 
     fn closed(&mut self, record: &ActionRecord) {
         if let Some(act) = Act::of(record) {
             self.gather.act(&act);
         }
+        self.log(|logs| logs.action(&ActionRow::new(record, record.received)));
     }
 
     fn goes_on(&mut self, now: Nanos) -> bool {
         let part = (now - START).as_f64() / self.length.as_f64();
         self.tell(Span::from_f64(part * Span::new(self.weight).as_f64()).get());
-        self.broken_off = self.shared.shutdown.is_wanted();
+        self.broken_off = self.shared.shutdown.is_wanted() || self.logs.is_err();
         !self.broken_off
     }
 }

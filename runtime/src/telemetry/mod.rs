@@ -18,6 +18,7 @@ pub mod describe;
 mod action_log;
 mod binary;
 mod log_files;
+mod plain;
 mod reader;
 mod recorder;
 mod request_log;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use action_log::ActionRow;
 pub use log_files::{LogDir, LogError, LogFiles};
+pub use plain::PlainLogs;
 pub use reader::{ReadError, binary_to_tsv};
 pub use recorder::Recorder;
 pub use request_log::{Asked, RequestRecord};
