@@ -63,6 +63,24 @@ fn the_same_command_gives_the_same_bytes_and_expectations_decide_its_end() {
 }
 
 #[test]
+fn logs_of_virtual_time_are_those_of_a_controller() {
+    let bench = Bench::new();
+    bench.write("small.toml", &SMALL.replace("LEAST", "0.5"));
+    let only = ["--only", "scheduler=infer5"];
+    let run = [&["experiment", "small.toml", "--logs", "--out", "a"][..], &only].concat();
+    assert_eq!(bench.start("clockwork", &run).end().code, Some(0));
+    let results = fs::read_to_string(bench.path("a/results.json")).unwrap();
+    let requests = bench.path("a/trial_1/file=controller_1_request.tsv");
+    let requests = fs::read_to_string(requests).unwrap();
+    let answered = requests.lines().skip(1).filter(|line| line.contains("\t0\t")).count();
+    assert!(answered > 500 && results.contains("\"complete\": true"), "{answered}");
+    let report = bench.start("clockwork", &["report", "a/trial_1", "-o", "r"]).end();
+    assert_eq!(report.code, Some(0), "{}", report.err);
+    let page = fs::read_to_string(bench.path("r/report.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("goodput"));
+}
+
+#[test]
 fn what_was_measured_until_an_interrupt_is_kept_and_readable() {
     let bench = Bench::new();
     bench.write("small.toml", &SMALL.replace("LEAST", "0.5"));
