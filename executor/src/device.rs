@@ -1,6 +1,8 @@
 //! The one seam for hardware.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clockwork_wire::{
     ActionId, BatchProfile, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload,
@@ -141,17 +143,43 @@ impl From<String> for Unprepared {
     }
 }
 
+/// Tells whoever prepares models that nobody needs them any longer, because the worker ends. Clones tell
+/// each other.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on, what is prepared is given up.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Asked between two pieces of slow work.
+    ///
+    /// # Errors
+    /// If they are to be given up.
+    pub fn check(&self) -> Result<(), Stopped> {
+        if self.0.load(Ordering::Relaxed) { Err(Stopped) } else { Ok(()) }
+    }
+}
+
+/// The worker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the worker ends")]
+pub struct Stopped;
+
 /// Does what is slow about preparing models for a device, on a thread that nobody waits for.
 pub trait Prepare: fmt::Debug + Send {
     /// Makes so many copies of a model ready, so that [`Device::prepare`] only takes them over.
     ///
     /// # Errors
-    /// Why the model cannot run on the device; which will say so again.
+    /// Why the model cannot run on the device; which will say so again. Or it was given up, because `stop` was set.
     fn prepare_ahead(
         &mut self,
         source: &ModelSource,
         copies: u32,
         wanted: Wanted,
+        stop: &Stop,
     ) -> Result<(), Unprepared>;
 }
 

@@ -77,6 +77,8 @@ mod device_thread;
 mod durations;
 mod queue;
 
-pub use device::{Completion, Device, DeviceSpec, Fault, Operation, Prepare, Unprepared, Wanted};
+pub use device::{
+    Completion, Device, DeviceSpec, Fault, Operation, Prepare, Stop, Stopped, Unprepared, Wanted,
+};
 pub use message::{Input, Inputs, ModelSource, Output};
 pub use worker::{Counters, Worker, WorkerConfig};

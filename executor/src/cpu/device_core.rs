@@ -20,7 +20,7 @@ use super::profile::profile;
 use super::program::{Model, Program};
 use super::run::Memory;
 use crate::artifact::Weights;
-use crate::{Completion, DeviceSpec, Inputs};
+use crate::{Completion, DeviceSpec, Inputs, Stop};
 
 /// What a device needs of the process around it.
 #[derive(Clone)]
@@ -123,7 +123,9 @@ impl Core {
     fn execute(&mut self, command: Command) -> Option<Completion> {
         match command {
             Command::Prepare { model, reply } => {
-                let measured = guarded(|| profile(&self.host, self.kernels, &self.class, &model));
+                let measured = guarded(|| {
+                    profile(&self.host, self.kernels, &self.class, &model, &Stop::default())
+                });
                 // Nobody waits for the answer only when the device is being dropped.
                 let _ = reply.send(measured.unwrap_or_else(Err));
                 None

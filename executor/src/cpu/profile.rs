@@ -10,7 +10,7 @@ use super::memory::{Region, WeightsCache};
 use super::program::{Model, Program};
 use super::run::Memory;
 use crate::durations::{Durations, Shelf};
-use crate::{ModelSource, Prepare, Unprepared, Wanted};
+use crate::{ModelSource, Prepare, Stop, Unprepared, Wanted};
 
 /// What the model is on this class of devices, as it was measured before or is now; in words why it cannot be
 /// measured.
@@ -19,12 +19,13 @@ pub(super) fn profile(
     kernels: Kernels,
     class: &str,
     model: &Model,
+    stop: &Stop,
 ) -> Result<ModelProfile, String> {
     let shelf = model.artifact().and_then(|it| Shelf::of(it, class, &format!("{kernels:?}")));
     let kept = shelf.as_ref().and_then(|shelf| shelf.read(&model.batches()));
     let Durations { load, batches } = match kept {
         Some(kept) => kept,
-        None => measure(host, kernels, model)
+        None => measure(host, kernels, model, stop)
             .inspect(|measured| shelf.iter().for_each(|shelf| shelf.keep(measured)))?,
     };
     let (input_size, output_size) = model.io_bytes();
@@ -54,10 +55,11 @@ impl Prepare for Ahead {
         source: &ModelSource,
         _copies: u32,
         _wanted: Wanted,
+        stop: &Stop,
     ) -> Result<(), Unprepared> {
         match Model::of(source) {
             Some(model) if model.artifact().is_some_and(|artifact| artifact.folder().is_some()) => {
-                let measured = profile(&self.host, Kernels::detect(), &self.class, &model);
+                let measured = profile(&self.host, Kernels::detect(), &self.class, &model, stop);
                 measured.map(drop).map_err(Unprepared::from)
             }
             Some(_) | None => Ok(()),
@@ -66,7 +68,7 @@ impl Prepare for Ahead {
 }
 
 /// It is measured in memory of its own, so that nothing that is loaded has to leave.
-fn measure(host: &Host, kernels: Kernels, model: &Model) -> Result<Durations, String> {
+fn measure(host: &Host, kernels: Kernels, model: &Model, stop: &Stop) -> Result<Durations, String> {
     let weights = model.weights();
     let mut cache = WeightsCache::new(weights.pages()).map_err(|error| no_memory(&error))?;
     let begin = host.now();
@@ -75,14 +77,20 @@ fn measure(host: &Host, kernels: Kernels, model: &Model) -> Result<Durations, St
     let floats = loaded.floats().ok_or("weights that were loaded are not all there")?;
     let batches = model.batches().into_iter().map(|batch| {
         let program = model.program(batch).expect("a model has what it says it has");
-        Ok(BatchProfile { batch, exec: time(host, kernels, &program, floats)? })
+        Ok(BatchProfile { batch, exec: time(host, kernels, &program, floats, stop)? })
     });
     Ok(Durations { load, batches: batches.collect::<Result<_, String>>()? })
 }
 
 /// How long a batch takes: the second longest of the runs, because an estimate must not be
 /// optimistic, but one interruption by somebody else's work is no property of the model.
-fn time(host: &Host, kernels: Kernels, program: &Program, weights: &[f32]) -> Result<Span, String> {
+fn time(
+    host: &Host,
+    kernels: Kernels,
+    program: &Program,
+    weights: &[f32],
+    stop: &Stop,
+) -> Result<Span, String> {
     let sizes = program.sizes();
     let region = |elements: usize| {
         Region::new(elements * size_of::<f32>()).map_err(|error| no_memory(&error))
@@ -90,6 +98,7 @@ fn time(host: &Host, kernels: Kernels, program: &Program, weights: &[f32]) -> Re
     let input = region(sizes.input)?;
     let (mut output, mut workspace) = (region(sizes.output)?, region(sizes.workspace)?);
     let mut once = || {
+        stop.check().map_err(|stopped| stopped.to_string())?;
         let begin = host.now();
         let memory = Memory {
             input: input.floats(),

@@ -21,7 +21,7 @@ use crate::artifact::{Activation, Convolution, Element, Precision, Target};
 /// cuDNN on one device.
 pub(super) struct Cudnn {
     handle: cudnnHandle_t,
-    _context: Arc<Context>,
+    context: Arc<Context>,
 }
 
 // SAFETY: one thread uses it at a time, which has entered its context.
@@ -57,7 +57,7 @@ impl Cudnn {
             return Err(CudaError::new("cuDNN", "libcudnn.so.9 is not there"));
         }
         let handle = cudnn::create_handle().tried("starting cuDNN")?;
-        Ok(Self { handle, _context: Arc::clone(context) })
+        Ok(Self { handle, context: Arc::clone(context) })
     }
 
     /// The library's version, as in 91400 for 9.14.0.
@@ -205,6 +205,8 @@ impl Cudnn {
 
 impl Drop for Cudnn {
     fn drop(&mut self) {
+        // It frees memory in whatever context the thread is in.
+        let _ = self.context.enter();
         // SAFETY: nobody else has it.
         let _ = unsafe { cudnn::destroy_handle(self.handle) };
     }

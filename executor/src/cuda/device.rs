@@ -25,7 +25,9 @@ use super::weights_cache::Part;
 use crate::artifact::Artifact;
 use crate::cpu::Host;
 use crate::device_thread::DeviceThread;
-use crate::{Completion, Device, DeviceSpec, ModelSource, Operation, Prepare, Unprepared, Wanted};
+use crate::{
+    Completion, Device, DeviceSpec, ModelSource, Operation, Prepare, Stop, Unprepared, Wanted,
+};
 
 /// A GPU as a device.
 ///
@@ -70,9 +72,10 @@ impl Prepare for Ahead {
         source: &ModelSource,
         copies: u32,
         wanted: Wanted,
+        stop: &Stop,
     ) -> Result<(), Unprepared> {
         let ModelSource::Artifact(artifact) = source else { return Ok(()) };
-        let made = self.setup.make(artifact, copies, wanted)?;
+        let made = self.setup.make(artifact, copies, wanted, stop)?;
         let (_, variant) = form(artifact)?;
         // A device that is gone needs nothing.
         let _ = self.made.send((kind(&variant.fingerprint(), wanted), made));
@@ -170,7 +173,7 @@ impl CudaDevice {
         if let Some(setup) = &mut self.setup {
             let missing = count.saturating_sub(there.len());
             let missing = u32::try_from(missing).unwrap_or(copies);
-            there.extend(setup.make(artifact, missing, wanted)?);
+            there.extend(setup.make(artifact, missing, wanted, &Stop::default())?);
         }
         if there.len() < count {
             let what = "preparing a model";

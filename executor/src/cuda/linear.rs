@@ -22,7 +22,7 @@ use crate::artifact::{Activation, Element, Linear, Precision, Target};
 /// cuBLASLt on one device.
 pub(super) struct CublasLt {
     handle: cublasLtHandle_t,
-    _context: Arc<Context>,
+    context: Arc<Context>,
 }
 
 // SAFETY: the library allows several threads; this one is used by one at a time.
@@ -55,7 +55,7 @@ impl CublasLt {
             return Err(CudaError::new("cuBLASLt", "libcublasLt.so is not there"));
         }
         let handle = lt::create_handle().tried("starting cuBLASLt")?;
-        Ok(Self { handle, _context: Arc::clone(context) })
+        Ok(Self { handle, context: Arc::clone(context) })
     }
 
     /// The library's version, as in 130000 for 13.0.
@@ -162,6 +162,8 @@ impl CublasLt {
 
 impl Drop for CublasLt {
     fn drop(&mut self) {
+        // It frees memory in whatever context the thread is in.
+        let _ = self.context.enter();
         // SAFETY: nobody else has it.
         let _ = unsafe { lt::destroy_handle(self.handle) };
     }

@@ -23,7 +23,7 @@ use crate::durations::replace;
 pub(super) struct Module {
     raw: CUmodule,
     functions: BTreeMap<&'static str, CUfunction>,
-    _context: Arc<Context>,
+    context: Arc<Context>,
 }
 
 // SAFETY: handles of a module may be used by any thread that has entered its context.
@@ -37,7 +37,7 @@ impl Module {
         // SAFETY: the code is a whole cubin: it was just compiled, or its hash was right.
         let raw = unsafe { module::load_data(code.as_ptr().cast::<c_void>()) }
             .tried("loading kernels")?;
-        let mut loaded = Self { raw, functions: BTreeMap::new(), _context: Arc::clone(context) };
+        let mut loaded = Self { raw, functions: BTreeMap::new(), context: Arc::clone(context) };
         for name in launch::functions() {
             let text = CString::new(name).expect("a name has no zero byte");
             // SAFETY: the module is loaded.
@@ -54,6 +54,7 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
+        let _ = self.context.enter();
         // SAFETY: nobody else has it.
         let _ = unsafe { module::unload(self.raw) };
     }

@@ -29,7 +29,7 @@ use super::memory_driver::MemoryDriver as _;
 use super::pages::AddressRange;
 use crate::artifact::{Artifact, Plan, Target, Variant};
 use crate::durations::{Durations, Shelf};
-use crate::{Unprepared, Wanted};
+use crate::{Stop, Stopped, Unprepared, Wanted};
 
 /// A model on one GPU, whatever its instances.
 pub(super) struct Program {
@@ -123,13 +123,15 @@ impl Setup {
         artifact: &Artifact,
         copies: u32,
         wanted: Wanted,
+        stop: &Stop,
     ) -> Result<Vec<Instance>, Unprepared> {
         self.context.enter()?;
-        let program = self.program(artifact)?;
+        let program = self.program(artifact, stop)?;
         let kind = kind(&program.fingerprint, wanted);
         let full = |reason| Unprepared { status: Status::DEVICE_MEMORY, reason };
         let mut made = Vec::new();
         for left in (1..=copies).rev() {
+            stop.check().map_err(given_up)?;
             self.graphs.admit(&kind, left).map_err(full)?;
             made.push(self.instance(&program, &kind, wanted)?);
         }
@@ -137,7 +139,7 @@ impl Setup {
     }
 
     /// What a model is on this GPU: measured before, or now.
-    fn program(&mut self, artifact: &Artifact) -> Result<Arc<Program>, CudaError> {
+    fn program(&mut self, artifact: &Artifact, stop: &Stop) -> Result<Arc<Program>, CudaError> {
         let (target, variant) = form(artifact)?;
         let fingerprint = variant.fingerprint();
         if let Some(program) = self.programs.get(&fingerprint).and_then(Weak::upgrade) {
@@ -160,7 +162,7 @@ impl Setup {
         let measured = if let Some(measured) = measured {
             measured
         } else {
-            let measured = self.measure(variant, &host, &mut choices)?;
+            let measured = self.measure(variant, &host, &mut choices, stop)?;
             // What cannot be kept is chosen and measured again.
             let _ = path.map(|path| choices.keep(&path));
             if let Some(shelf) = shelf {
@@ -238,6 +240,7 @@ impl Setup {
         variant: &Variant,
         host: &HostWeights,
         choices: &mut Choices,
+        stop: &Stop,
     ) -> Result<Durations, CudaError> {
         let most = |bytes: fn(&Plan) -> usize| {
             variant.plans.iter().map(|plan| bytes(plan)).max().unwrap_or(0)
@@ -261,6 +264,7 @@ impl Setup {
         let load = time_load(&self.context, &stream, host, &weights)?;
         let mut batches = Vec::new();
         for plan in &variant.plans {
+            stop.check().map_err(given_up)?;
             self.engine.choose(plan, &sites, choices)?;
             let prepared = self.engine.prepare(plan, &sites, choices)?;
             let exec = time(&self.context, &stream, &prepared)?;
@@ -302,6 +306,10 @@ fn time_load(
         longest = longest.max(end.nanoseconds_since(&begin)?);
     }
     Ok(Span::from_f64(longest) + MAPPING)
+}
+
+fn given_up(stopped: Stopped) -> CudaError {
+    CudaError::new("preparing a model", &stopped)
 }
 
 /// The fastest form that a model has for a GPU.

@@ -21,11 +21,12 @@ use crate::shutdown::Shutdown;
 
 /// Everything that one core of a worker owns.
 struct Core {
+    /// Dropped before the devices that it prepares models for.
+    resolver: Resolver,
     worker: Worker,
     hub: Hub<WorkerSide>,
     gate: Rc<RefCell<Gate>>,
     kept: Kept,
-    resolver: Resolver,
     console: Console,
 }
 

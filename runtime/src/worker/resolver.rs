@@ -1,13 +1,14 @@
 //! Looks for models and takes in uploaded ones, away from the worker's core: it reads and writes files,
 //! measures what was never measured, and prepares what takes its time.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
-use std::{io, thread};
+use std::thread::{self, JoinHandle};
 
 use clockwork_executor::upload::{Intake, Refusal};
 use clockwork_executor::zoo::Catalogue;
-use clockwork_executor::{ModelSource, Prepare, Unprepared, Wanted};
+use clockwork_executor::{ModelSource, Prepare, Stop, Unprepared, Wanted};
 use clockwork_wire::{ActionId, ModelUploaded, Status, UploadModel};
 
 use crate::placement;
@@ -33,11 +34,15 @@ pub(super) enum Found {
     Uploaded(ModelUploaded),
 }
 
-/// The thread that looks for models, one after the other. It ends when this is dropped.
+/// The thread that looks for models, one after the other. Dropping this gives up what it prepares and waits for
+/// it: a process that ended beside it would take a device's libraries apart while they are in use.
 #[derive(Debug)]
 pub(super) struct Resolver {
-    asked: mpsc::Sender<Question>,
+    /// Until it is dropped.
+    asked: Option<mpsc::Sender<Question>>,
     found: mpsc::Receiver<Found>,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Resolver {
@@ -52,10 +57,12 @@ impl Resolver {
     ) -> io::Result<Self> {
         let (asked, asks) = mpsc::channel();
         let (tell, found) = mpsc::channel();
-        thread::Builder::new().name("models".into()).spawn(move || {
+        let stop = Stop::default();
+        let stopped = stop.clone();
+        let thread = thread::Builder::new().name("models".into()).spawn(move || {
             // It would begin where the core with the sockets is pinned.
             placement::move_among(&aside);
-            let mut search = Search { catalogue, intake: intake(), ahead };
+            let mut search = Search { catalogue, intake: intake(), ahead, stop: stopped };
             for question in asks {
                 let Some(answer) = search.answer(question) else { continue };
                 if tell.send(answer).is_err() {
@@ -64,7 +71,7 @@ impl Resolver {
                 bell.ring();
             }
         })?;
-        Ok(Self { asked, found })
+        Ok(Self { asked: Some(asked), found, stop, thread: Some(thread) })
     }
 
     /// Asks for so many copies of a model by name; [`Resolver::next`] gives the answer later.
@@ -88,7 +95,17 @@ impl Resolver {
     }
 
     fn put(&self, question: Question) {
-        self.asked.send(question).expect("the thread lives as long as this");
+        let asked = self.asked.as_ref().expect("nothing is asked of what is dropped");
+        asked.send(question).expect("the thread lives as long as this");
+    }
+}
+
+impl Drop for Resolver {
+    fn drop(&mut self) {
+        self.stop.set();
+        self.asked = None;
+        // A panic has been reported by the panic itself.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -97,6 +114,7 @@ struct Search {
     catalogue: Catalogue,
     intake: Intake,
     ahead: Vec<Box<dyn Prepare>>,
+    stop: Stop,
 }
 
 impl Search {
@@ -105,7 +123,7 @@ impl Search {
             Question::Model(id, name, copies, wanted) => {
                 let found = resolve(&self.catalogue, &name).map_err(Unprepared::from);
                 let prepared = found.and_then(|source| {
-                    prepare(&mut self.ahead, &source, copies, wanted)?;
+                    prepare(&mut self.ahead, &source, copies, wanted, &self.stop)?;
                     Ok(source)
                 });
                 Some(Found::Model(id, prepared))
@@ -132,10 +150,11 @@ fn prepare(
     source: &ModelSource,
     copies: u32,
     wanted: Wanted,
+    stop: &Stop,
 ) -> Result<(), Unprepared> {
     let unforeseen = |_| Err("preparing the model failed unexpectedly".to_owned().into());
     let one = |device: &mut Box<dyn Prepare>| {
-        let work = || device.prepare_ahead(source, copies, wanted);
+        let work = || device.prepare_ahead(source, copies, wanted, stop);
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(unforeseen)
     };
     let Some((first, others)) = ahead.split_first_mut() else { return Ok(()) };
@@ -203,6 +222,7 @@ mod tests {
             _: &ModelSource,
             copies: u32,
             _: Wanted,
+            _: &Stop,
         ) -> Result<(), Unprepared> {
             self.0.send(copies).map_err(|error| error.to_string())?;
             if std::mem::replace(&mut self.1, true) { Err(no_room()) } else { Ok(()) }
@@ -211,6 +231,49 @@ mod tests {
 
     fn no_room() -> Unprepared {
         Unprepared { status: Status::DEVICE_MEMORY, reason: "no room".to_owned() }
+    }
+
+    /// Prepares until it is told to stop, and notes its own end.
+    #[derive(Debug)]
+    struct Endless(mpsc::Sender<&'static str>);
+
+    impl Prepare for Endless {
+        fn prepare_ahead(
+            &mut self,
+            _: &ModelSource,
+            _: u32,
+            _: Wanted,
+            stop: &Stop,
+        ) -> Result<(), Unprepared> {
+            self.0.send("begun").expect("the test listens");
+            loop {
+                stop.check().map_err(|stopped| stopped.to_string())?;
+                thread::yield_now();
+            }
+        }
+    }
+
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            self.0.send("gone").expect("the test listens");
+        }
+    }
+
+    #[test]
+    fn a_resolver_that_is_dropped_gives_up_what_it_prepares_and_waits_until_nothing_is_left() {
+        let (note, noted) = mpsc::channel();
+        run(&Options::default(), async move {
+            let ahead: Vec<Box<dyn Prepare>> = vec![Box::new(Endless(note))];
+            let catalogue = Catalogue::new(Vec::new(), true);
+            let intake = || Intake::new(None, 0);
+            let resolver =
+                Resolver::start(catalogue, intake, ahead, Vec::new(), Doorbell::new()).unwrap();
+            resolver.ask(ActionId::default(), "resnet50_v2".into(), 1, Wanted::ALL);
+            assert_eq!(noted.recv(), Ok("begun"));
+            drop(resolver);
+            assert_eq!(noted.try_recv(), Ok("gone"));
+        })
+        .unwrap();
     }
 
     #[test]
