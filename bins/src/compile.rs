@@ -137,7 +137,6 @@ fn batches(sizes: &[u16]) -> Result<Vec<BatchSize>, Failure> {
 fn watched(stages: &mut Stages, progress: &Progress) {
     match *progress {
         Progress::Read { weights, .. } => stages.show_from(weights >= WEIGHTS),
-        Progress::Omitted { .. } => return stages.note(&line(progress)),
         Progress::Fused { .. } | Progress::Planned { .. } => {}
     }
     stages.turn_to(&line(progress));
@@ -147,7 +146,6 @@ fn line(progress: &Progress) -> String {
     match progress {
         Progress::Read { nodes, weights } => format!("read {nodes} operations, {weights} weights"),
         Progress::Fused { nodes } => format!("{nodes} operations after fusion"),
-        Progress::Omitted { target, reason } => format!("not for {target}: {reason}"),
         Progress::Planned { target, batch, steps, workspace } => {
             format!("{target}, batch {batch}: {steps} steps, {workspace} bytes of workspace")
         }

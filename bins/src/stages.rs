@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::process::say;
-
 /// The stages of a command, on standard error. Nothing is shown of a command that turns out to be short.
 pub(crate) struct Stages {
     count: usize,
@@ -36,14 +34,6 @@ impl Stages {
             }
             None if self.shown => eprintln!("{stage}"),
             None => {}
-        }
-    }
-
-    /// Says something that stays, on standard output.
-    pub(crate) fn note(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say(text)),
-            None => say(text),
         }
     }
 }

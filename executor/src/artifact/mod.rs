@@ -37,9 +37,9 @@ pub use error::ArtifactError;
 pub use host::HostCache;
 pub use kernel::{
     Activation, Affine, Area, BLOCK, Border, Broadcast, Combination, Convolution, DIMENSIONS,
-    Depthwise, Elementwise, Function, Gather, Grid, Integers, Kernel, Lengths, Linear, Lookup, Map,
-    Matmul, Normalize, PANEL, Pair, Pool, READS, Ranges, Reduce, Reduction, Resize, Rows, Sample,
-    Select, Shares, Sliding, Strided, Summary, Transfer, Walk, Winograd, panels,
+    Depthwise, Elementwise, Embedding, Function, Gather, Grid, Integers, Kernel, Lengths, Linear,
+    Lookup, Map, Matmul, Normalize, PANEL, Pair, Pool, READS, Ranges, Reduce, Reduction, Resize,
+    Rows, Sample, Select, Shares, Sliding, Strided, Summary, Transfer, Walk, Winograd, panels,
 };
 pub use manifest::{FORMAT, MANIFEST, Manifest, Scalar, Tensor, VariantEntry};
 pub use plan::{Place, Plan, PlanFile, Segment, Sizes, Space, Step, TENSOR_ALIGNMENT};

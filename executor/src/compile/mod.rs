@@ -69,7 +69,7 @@ use clockwork_wire::{BatchSize, PAGE_BYTES};
 pub use error::CompileError;
 
 use crate::artifact::{
-    Artifact, FORMAT, Files, MANIFEST, Manifest, Scalar, Target, Tensor, VariantEntry, Weights,
+    Artifact, FORMAT, Files, MANIFEST, Manifest, Target, Tensor, VariantEntry, Weights,
 };
 use graph::{Graph, Port};
 use weights::Packed;
@@ -117,13 +117,6 @@ pub enum Progress {
         /// Operations that are left.
         nodes: usize,
     },
-    /// A target cannot have the model, which is compiled for the others.
-    Omitted {
-        /// For what.
-        target: Target,
-        /// Why not.
-        reason: &'static str,
-    },
     /// A batch size has its plan.
     Planned {
         /// For what.
@@ -160,12 +153,7 @@ pub fn compile_watched(
     watch(Progress::Fused { nodes: graph.nodes.len() });
     let mut files = Files::new();
     let mut manifest = manifest(&graph, sizes)?;
-    let integers = graph.inputs.iter().any(|port| port.scalar != Scalar::Float32);
     for &target in targets {
-        if integers && target != Target::Cpu && targets.contains(&Target::Cpu) {
-            watch(Progress::Omitted { target, reason: "it takes no inputs of integers" });
-            continue;
-        }
         let mut packed = Packed::new(target.element());
         let mut plans_sha256 = Vec::with_capacity(manifest.batches.len());
         for &batch in &manifest.batches {

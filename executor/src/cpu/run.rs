@@ -83,6 +83,7 @@ fn execute(kernels: Kernels, kernel: &Kernel, operands: Operands<'_>) {
         Kernel::Gather(shape) => strided::gather(shape, operands),
         Kernel::Lookup(shape) => table::lookup(shape, operands),
         Kernel::Integers(shape) => table::integers(shape, operands),
+        Kernel::Embedding(shape) => table::embedding(shape, operands),
         Kernel::Reduce(shape) => range::reduce(kernels, shape, operands),
         Kernel::Shares(shape) => range::shares(kernels, shape, operands),
         Kernel::Normalize(shape) => range::normalize(kernels, shape, operands),

@@ -1,36 +1,54 @@
 //! What a model indexes with, and what it finds.
 
 use super::run::Operands;
-use crate::artifact::{Integers, Lookup};
+use crate::artifact::{Embedding, Integers, Lookup};
 
 pub(super) fn integers(shape: &Integers, operands: Operands<'_>) {
     let Operands { reads: [input, ..], write, .. } = operands;
-    let words = shape.width * shape.words();
-    for (row, output) in input.chunks(shape.stride).zip(write.chunks_exact_mut(shape.width)) {
-        if shape.wide {
-            let pairs = row[..words].as_chunks::<2>().0;
-            for (element, [low, high]) in output.iter_mut().zip(pairs) {
-                let bits = u64::from(high.to_bits()) << 32 | u64::from(low.to_bits());
-                *element = rounded(bits.cast_signed());
-            }
-        } else {
-            for (element, word) in output.iter_mut().zip(row) {
-                *element = rounded(word.to_bits().cast_signed().into());
-            }
-        }
+    for (element, number) in write.iter_mut().zip(numbers(shape, input)) {
+        *element = number;
     }
+}
+
+pub(super) fn embedding(shape: &Embedding, operands: Operands<'_>) {
+    let Operands { reads: [input, table, ..], write, .. } = operands;
+    find((shape.rows, shape.width), table, numbers(&shape.tokens, input), write);
 }
 
 pub(super) fn lookup(shape: &Lookup, operands: Operands<'_>) {
     let Operands { reads: [table, indices, ..], write, .. } = operands;
-    let entries = write.chunks_exact_mut(shape.width);
-    for (entry, &index) in entries.zip(indices) {
-        match place(index, shape.rows) {
-            Some(row) => entry.copy_from_slice(&table[row * shape.width..][..shape.width]),
+    find((shape.rows, shape.width), table, indices.iter().copied(), write);
+}
+
+/// Rows of a table by their indices.
+fn find(
+    (rows, width): (usize, usize),
+    table: &[f32],
+    indices: impl Iterator<Item = f32>,
+    write: &mut [f32],
+) {
+    for (entry, index) in write.chunks_exact_mut(width).zip(indices) {
+        match place(index, rows) {
+            Some(row) => entry.copy_from_slice(&table[row * width..][..width]),
             // An answer that is none says so, where that of another row would be believed.
             None => entry.fill(f32::NAN),
         }
     }
+}
+
+/// The integers of all requests as floats.
+fn numbers(shape: &Integers, input: &[f32]) -> impl Iterator<Item = f32> {
+    let words = shape.words();
+    let len = shape.width * words;
+    let rows = input.chunks(shape.stride).map(move |row| &row[..len]);
+    rows.flat_map(move |row| row.chunks_exact(words)).map(|words| {
+        if let [low, high] = words {
+            let bits = u64::from(high.to_bits()) << 32 | u64::from(low.to_bits());
+            rounded(bits.cast_signed())
+        } else {
+            rounded(words[0].to_bits().cast_signed().into())
+        }
+    })
 }
 
 /// Which of so many rows an index means.

@@ -23,6 +23,8 @@ pub(crate) struct Case {
     pub(crate) to_output: bool,
     /// After how many elements inputs repeat.
     pub(crate) period: usize,
+    /// The elements of inputs.
+    pub(crate) elements: fn(usize) -> f32,
 }
 
 /// A plan that tries kernels one after the other, and all that it needs.
@@ -37,7 +39,8 @@ pub(crate) struct Trial {
 impl From<Kernel> for Case {
     fn from(kernel: Kernel) -> Self {
         let (constants, shift, from_input, to_output) = (0, 0, false, false);
-        Self { kernel, constants, shift, from_input, to_output, period: usize::MAX }
+        let (period, elements): (_, fn(usize) -> f32) = (usize::MAX, number);
+        Self { kernel, constants, shift, from_input, to_output, period, elements }
     }
 }
 
@@ -89,11 +92,14 @@ impl Draft {
         for (index, &area) in areas.iter().enumerate() {
             let element = self.target.element();
             reads.push(if index + case.constants >= areas.len() {
-                let offset = given(&mut self.weights, element, area.span(), case.period);
+                let offset =
+                    given(&mut self.weights, element, area.span(), |at| number(at % case.period));
                 Place { space: Space::Weights, offset, stride: 0 }
             } else {
                 let len = area.rows * area.pitch;
-                let offset = given(&mut self.input, Element::F32, len, case.period);
+                let offset = given(&mut self.input, Element::F32, len, |at| {
+                    (case.elements)(at % case.period)
+                });
                 self.bring_in(case, area, Place { space: Space::Input, offset, stride: 0 })
             });
         }
@@ -147,11 +153,16 @@ impl Draft {
     }
 }
 
-/// Appends a tensor of numbers that repeat after so many; where it begins, in bytes.
-fn given(memory: &mut Vec<f32>, element: Element, len: usize, period: usize) -> usize {
+/// Appends a tensor; where it begins, in bytes.
+fn given(
+    memory: &mut Vec<f32>,
+    element: Element,
+    len: usize,
+    elements: impl Fn(usize) -> f32,
+) -> usize {
     let begin = memory.len().next_multiple_of(TENSOR_ALIGNMENT / element.bytes());
     memory.resize(begin, f32::NAN);
-    memory.extend((0..len).map(|index| number(index % period)));
+    memory.extend((0..len).map(elements));
     // At least what is copied into a gap of the output.
     memory.resize(memory.len().max(TENSOR_ALIGNMENT / element.bytes()), 0.0);
     begin * element.bytes()

@@ -14,3 +14,4 @@ mod image;
 mod kernels;
 mod nvrtc;
 mod shapes;
+mod table;

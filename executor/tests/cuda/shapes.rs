@@ -9,6 +9,7 @@ use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::case::Case;
+use crate::table::{embedding, integers, lookup};
 
 /// Where shapes come from.
 pub(crate) type Dice = Xoshiro256PlusPlus;
@@ -17,7 +18,7 @@ pub(crate) type Dice = Xoshiro256PlusPlus;
 pub(crate) type Kind = fn(&mut Dice) -> Case;
 
 /// Every kind that our kernels compute.
-pub(crate) const KINDS: [Kind; 23] = [
+pub(crate) const KINDS: [Kind; 26] = [
     map,
     add,
     affine,
@@ -41,14 +42,17 @@ pub(crate) const KINDS: [Kind; 23] = [
     to_pixels,
     to_padded_pixels,
     to_planes,
+    integers,
+    embedding,
+    lookup,
 ];
 
-fn of<T: Copy>(dice: &mut Dice, all: &[T]) -> T {
+pub(crate) fn of<T: Copy>(dice: &mut Dice, all: &[T]) -> T {
     all[dice.random_range(0..all.len())]
 }
 
 /// Channels that are read 16 bytes at once, and some that are not.
-fn width(dice: &mut Dice) -> usize {
+pub(crate) fn width(dice: &mut Dice) -> usize {
     of(dice, &[1, 3, 4, 7, 8, 8, 16, 20, 24, 32, 33])
 }
 

@@ -37,7 +37,7 @@ pub use pool::{Pool, Reduction};
 pub use range::{Affine, Gather, Normalize, Ranges, Reduce, Shares, Summary};
 pub use resize::{Resize, Sample};
 pub use strided::{Border, Broadcast, DIMENSIONS, Grid, Select, Strided};
-pub use table::{Integers, Lookup};
+pub use table::{Embedding, Integers, Lookup};
 pub use window::Sliding;
 pub use winograd::Winograd;
 
@@ -77,6 +77,8 @@ pub enum Kernel {
     Lookup(Lookup),
     /// Reads integers of io memory.
     Integers(Integers),
+    /// Reads integers of io memory and a table.
+    Embedding(Embedding),
     /// Reads the input.
     Reduce(Reduce),
     /// Reads the input.
@@ -114,8 +116,9 @@ impl Kernel {
             Self::Strided(shape) => shape.lengths(),
             Self::Border(shape) => shape.lengths(),
             Self::Gather(shape) => shape.lengths(),
-            Self::Lookup(shape) => shape.lengths().filter(|_| target == Target::Cpu),
-            Self::Integers(shape) => shape.lengths().filter(|_| target == Target::Cpu),
+            Self::Lookup(shape) => shape.lengths(),
+            Self::Integers(shape) => shape.lengths(),
+            Self::Embedding(shape) => shape.lengths(),
             Self::Reduce(shape) => shape.lengths(),
             Self::Shares(shape) => shape.lengths(),
             Self::Normalize(shape) => shape.lengths(),
@@ -157,6 +160,7 @@ impl Kernel {
             Self::Map(Map { activation: Activation::None, .. })
                 | Self::Strided(_)
                 | Self::Integers(_)
+                | Self::Embedding(_)
                 | Self::ToPixels(_)
                 | Self::ToPlanes(_)
         )

@@ -18,6 +18,18 @@ pub struct Integers {
     pub wide: bool,
 }
 
+/// Rows of a table, each by an integer of io memory: [`Integers`] and [`Lookup`] in one, whatever the target's floats hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// Rows of the table; at most 2^24.
+    pub rows: usize,
+    /// Elements of a row.
+    pub width: usize,
+    /// What is looked up.
+    pub tokens: Integers,
+}
+
 /// Rows of a table, each by its index, a whole number. One below zero counts from the table's end; a row that the
 /// table does not have is NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,10 +49,26 @@ impl Integers {
         if self.wide { 2 } else { 1 }
     }
 
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.rows.saturating_mul(self.width)
+    }
+
     pub(super) fn lengths(&self) -> Option<Lengths> {
-        let words = product(&[self.width, self.words()])?;
-        let read = Area::new(self.rows, words, self.stride)?;
-        Some(Lengths::of([read], Area::dense(&[self.rows, self.width])?))
+        Some(Lengths::of([self.area()?], Area::dense(&[self.rows, self.width])?))
+    }
+
+    fn area(&self) -> Option<Area> {
+        Area::new(self.rows, product(&[self.width, self.words()])?, self.stride)
+    }
+}
+
+impl Embedding {
+    /// Reads the integers and the table.
+    pub(super) fn lengths(&self) -> Option<Lengths> {
+        let table = Area::dense(&[self.rows, self.width]).filter(|_| self.rows <= ROWS_MAX)?;
+        let write = Area::dense(&[self.tokens.rows, self.tokens.width, self.width])?;
+        Some(Lengths::of([self.tokens.area()?, table], write))
     }
 }
 

@@ -4,7 +4,8 @@
 use clockwork_wire::BatchSize;
 
 use super::model::Model;
-use crate::artifact::{Artifact, Convolution, Kernel, Precision, Target};
+use crate::artifact::{Artifact, Convolution, Embedding, Integers, Kernel, Precision, Target};
+use crate::compile::tensor::INT64;
 use crate::compile::{Progress, compile_watched};
 
 /// Convolutions of 3 -> 6 -> 6 + 6 -> 10 channels; the second adds what it read.
@@ -74,4 +75,39 @@ fn a_weight_that_f16_cannot_hold_is_refused_by_name() {
     assert!(compile(Precision::Tf32).is_ok());
     let error = compile(Precision::Fp16).expect_err("it does not fit").to_string();
     assert!(error.contains("65504"), "{error}");
+}
+
+/// Looks tokens up in a table of so many rows, or the rows behind theirs.
+fn tokens(rows: u16, computed: bool) -> Model {
+    let table = vec![0.5; usize::from(rows) * 4];
+    let model = Model::new(&[1, 3]).of(INT64).floats("table", &[rows.into(), 4], &table);
+    let model = model.integers("one", &[1]);
+    let index = if computed { "more" } else { "x" };
+    let model = if computed { model.node("Add", &["x", "one"], "more") } else { model };
+    model.node("Gather", &["table", index], "y")
+}
+
+#[test]
+fn tokens_are_looked_up_as_the_integers_that_they_are() {
+    for precision in [Precision::Tf32, Precision::Fp16] {
+        let artifact = compiled(&tokens(30_000, false), precision);
+        let variant = artifact.variant(Target::Cuda(precision)).expect("it was asked for");
+        let kernels: Vec<_> = variant.plans[1].steps().iter().map(|step| &step.kernel).collect();
+        let tokens = Integers { rows: 2, width: 3, stride: 6, wide: true };
+        let expected = Kernel::Embedding(Embedding { rows: 30_000, width: 4, tokens });
+        assert_eq!(kernels.first(), Some(&&expected));
+    }
+}
+
+#[test]
+fn indices_that_f16_would_round_are_refused() {
+    let compile = |rows, precision| {
+        let targets = [Target::Cuda(precision)];
+        let model = tokens(rows, true);
+        compile_watched(model.onnx(), &[BatchSize::ONE], &targets, |_: Progress| ())
+    };
+    assert!(compile(2_048, Precision::Fp16).is_ok());
+    assert!(compile(2_049, Precision::Fp32).is_ok());
+    let error = compile(2_049, Precision::Fp16).expect_err("it would look up others").to_string();
+    assert!(error.contains("computed indices into 2049 rows"), "{error}");
 }

@@ -2,7 +2,9 @@
 
 use super::super::graph::{Node, Pad, Resize, Value};
 use super::layout::Lowering;
-use crate::artifact::{Border, Gather, Grid, Kernel, Lookup, Resize as Resampled, Sample, Strided};
+use crate::artifact::{
+    Border, Element, Embedding, Gather, Grid, Kernel, Lookup, Resize as Resampled, Sample, Strided,
+};
 
 impl Lowering<'_> {
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Result<(), String> {
@@ -64,12 +66,23 @@ impl Lowering<'_> {
         self.step(node, Kernel::Gather(shape), vec![read], output)
     }
 
-    /// Rows of a table by computed indices.
+    /// Rows of a table by tokens of the input, or by computed indices.
     pub(super) fn lookup(&mut self, node: &Node) -> Result<(), String> {
         let [table, indices] = node.inputs[..] else { return Err("two inputs".to_owned()) };
         let dims = self.request(table);
         let (rows, width) = (dims[0], dims[1..].iter().product());
         let count = self.len(indices);
+        if let Some((tokens, place)) = self.tokens(indices) {
+            let reads = vec![place, self.operand(table)];
+            let output = self.new_plain(node.output);
+            let kernel = Kernel::Embedding(Embedding { rows, width, tokens });
+            return self.step(node, kernel, reads, output);
+        }
+        if self.target.element() == Element::F16 && rows > F16_WHOLE {
+            return Err(format!(
+                "computed indices into {rows} rows; f16 holds whole numbers up to {F16_WHOLE}: use fp32 or tf32"
+            ));
+        }
         let reads = vec![self.operand(table), self.plain(indices).into()];
         let output = self.new_plain(node.output);
         self.step(node, Kernel::Lookup(Lookup { rows, width, count }), reads, output)
@@ -123,3 +136,6 @@ impl Lowering<'_> {
 fn signed(size: usize) -> Result<isize, String> {
     isize::try_from(size).map_err(|_| "too large".to_owned())
 }
+
+/// Up to here, an f16 holds every whole number.
+const F16_WHOLE: usize = 1 << 11;

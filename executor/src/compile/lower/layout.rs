@@ -130,6 +130,13 @@ impl<'a> Lowering<'a> {
         self.push("output", kernel, vec![read], write);
     }
 
+    /// A value's integers, if it is an input of them, and where they are.
+    pub(super) fn tokens(&self, value: Value) -> Option<(Integers, Operand)> {
+        let outside = self.values[value].outside?;
+        let integers = outside.integers(self.batch, self.len(value) / self.batch)?;
+        Some((integers, outside.operand()))
+    }
+
     /// A value's tensor in row-major order.
     pub(super) fn plain(&mut self, value: Value) -> Tensor {
         let held = self.values[value];
@@ -343,13 +350,19 @@ impl Image {
 impl Outside {
     /// Brings a row per request of a batch into the workspace.
     fn brought(self, rows: usize, width: usize) -> Kernel {
+        let copied = || copy(rows, width, [self.stride, width]);
+        self.integers(rows, width).map_or_else(copied, Kernel::Integers)
+    }
+
+    /// What it is, if it is integers.
+    fn integers(self, rows: usize, width: usize) -> Option<Integers> {
         let Self { stride, scalar, .. } = self;
         let wide = match scalar {
-            Scalar::Float32 => return copy(rows, width, [stride, width]),
+            Scalar::Float32 => return None,
             Scalar::Int32 => false,
             Scalar::Int64 => true,
         };
-        Kernel::Integers(Integers { rows, width, stride, wide })
+        Some(Integers { rows, width, stride, wide })
     }
 
     fn operand(self) -> Operand {

@@ -50,7 +50,7 @@ mod workspace;
 use super::CompileError;
 use super::graph::{Graph, Node, Op, Port};
 use super::weights::Packed;
-use crate::artifact::{Element, PlanFile, Scalar, Target};
+use crate::artifact::{Element, PlanFile, Target};
 use layout::Lowering;
 
 /// The plan of a graph for one target and batch size. The weights that it needs are added to `weights`.
@@ -98,11 +98,6 @@ fn lowered<'a>(
     let answer = graph.outputs.iter().map(words).sum();
     let mut offset = 0;
     for port in &graph.inputs {
-        if target != Target::Cpu && port.scalar != Scalar::Float32 {
-            let reason =
-                format!("input {} is of integers; {target} takes float32 alone", port.name);
-            return Err(CompileError::Model { model: graph.name.clone(), reason });
-        }
         lowering.enter(port, offset, request);
         offset += words(port);
     }

@@ -5,7 +5,7 @@
 //! point; its only parameter is a struct that one file of [`launch`](super::launch) mirrors.
 
 /// The files, in the order in which they need each other.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     include_str!("base.cuh"),
     include_str!("element.cuh"),
     include_str!("activation.cuh"),
@@ -20,6 +20,7 @@ const FILES: [&str; 17] = [
     include_str!("range.cu"),
     include_str!("strided.cu"),
     include_str!("gather.cu"),
+    include_str!("table.cu"),
     include_str!("resize.cu"),
     include_str!("matmul.cu"),
     include_str!("movement.cu"),

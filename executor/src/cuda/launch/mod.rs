@@ -24,6 +24,7 @@ mod pool;
 mod range;
 mod resize;
 mod strided;
+mod table;
 mod tables;
 
 use bytemuck::Pod;
@@ -88,9 +89,6 @@ pub enum LaunchError {
     /// A library computes it.
     #[error("a {0} is computed by a library")]
     Library(&'static str),
-    /// Only a processor computes it.
-    #[error("a {0} is for processors")]
-    Processor(&'static str),
     /// It does more than a kernel counts.
     #[error("{0} is more than a kernel counts; at most 2^31 - 1")]
     TooLarge(usize),
@@ -123,8 +121,9 @@ pub fn launch(
         Kernel::Strided(shape) => strided::strided(site, shape),
         Kernel::Border(shape) => strided::border(site, shape),
         Kernel::Gather(shape) => gather::gather(site, shape, tables),
-        Kernel::Lookup(_) => Err(LaunchError::Processor("lookup")),
-        Kernel::Integers(_) => Err(LaunchError::Processor("conversion of integers")),
+        Kernel::Lookup(shape) => table::lookup(site, shape),
+        Kernel::Integers(shape) => table::integers(site, shape),
+        Kernel::Embedding(shape) => table::embedding(site, shape),
         Kernel::Reduce(shape) => range::reduce(site, shape),
         Kernel::Shares(shape) => range::shares(site, shape),
         Kernel::Normalize(shape) => range::normalize(site, shape),

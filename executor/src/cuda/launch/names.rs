@@ -2,7 +2,7 @@
 
 use super::operand::Operand;
 use super::{channel, depthwise, function, gather, matmul, movement};
-use super::{pointwise, pool, range, resize, strided};
+use super::{pointwise, pool, range, resize, strided, table};
 use crate::artifact::Element;
 
 /// A kernel for f32 and f16, each element by element and *wide*: 16 bytes at once.
@@ -71,10 +71,13 @@ const fn index(element: Element) -> usize {
 /// Every function that a launch may name.
 pub fn functions() -> impl Iterator<Item = &'static str> {
     let own = OWN.iter().flat_map(|names| names.0);
-    own.chain(MOVE.iter().flat_map(|names| names.0)).chain(depthwise::tiles()).chain(matmul::MATMUL)
+    own.chain(MOVE.iter().flat_map(|names| names.0))
+        .chain(depthwise::tiles())
+        .chain(matmul::MATMUL)
+        .chain(table::INTEGERS)
 }
 
-const OWN: [&Names; 18] = [
+const OWN: [&Names; 19] = [
     &pointwise::ADD,
     &channel::AFFINE,
     &channel::EPILOGUE,
@@ -85,6 +88,7 @@ const OWN: [&Names; 18] = [
     &depthwise::DEPTHWISE,
     &resize::RESIZE,
     &gather::GATHER,
+    &table::LOOKUP,
     &strided::BROADCAST,
     &strided::SELECT,
     &strided::BORDER,
