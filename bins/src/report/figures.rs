@@ -1,7 +1,7 @@
 //! The figures of one run, under the papers' numbers.
 
-use clockwork_analysis::summary::{ErrorTails, KindSummary, KindTails};
-use clockwork_analysis::{ActionBucket, Analysis, RequestBucket, TailPoint};
+use clockwork_analysis::summary::{ErrorTails, KindSummary, KindTails, WorkSummary};
+use clockwork_analysis::{Analysis, RequestBucket, TailPoint};
 
 use super::Figure;
 use crate::chart::{Axis, Chart, Line};
@@ -33,9 +33,9 @@ fn mixed(analysis: &Analysis) -> [Figure; 4] {
     let mut goodput = vec![Line::new("all", of(RequestBucket::goodput))];
     goodput.extend(by_group(analysis, RequestBucket::goodput));
     let utilisation = vec![
-        Line::new("GPU", actions(analysis, |bucket| 100.0 * bucket.gpu_utilisation)),
-        Line::new("GPU, for requests in time", actions(analysis, |b| 100.0 * b.gpu_goodput)),
-        Line::new("PCI", actions(analysis, |bucket| 100.0 * bucket.pci_utilisation)),
+        Line::new("GPU", actions(analysis, |work| 100.0 * work.gpu_utilisation)),
+        Line::new("GPU, for requests in time", actions(analysis, |work| 100.0 * work.gpu_goodput)),
+        Line::new("PCI", actions(analysis, |work| 100.0 * work.pci_utilisation)),
     ];
     let latency = vec![
         Line::new("median", of(|bucket| bucket.success_latency_ms.p50)),
@@ -78,7 +78,7 @@ fn over_time(analysis: &Analysis) -> [Figure; 5] {
         Line::new("p99", of(|bucket| bucket.latency_ms.p99)),
         Line::new("maximum", of(|bucket| bucket.latency_ms.max)),
     ];
-    let batch = vec![Line::new("", actions(analysis, |bucket| bucket.batch_size))];
+    let batch = vec![Line::new("", actions(analysis, |work| work.batch_size))];
     let models = vec![Line::new("", of(|bucket| float(bucket.cold_models)))];
     let cold = vec![Line::new("", of(RequestBucket::cold_starts))];
     let width = analysis.summary.window.bucket_seconds;
@@ -188,11 +188,11 @@ fn requests(analysis: &Analysis, value: impl Fn(&RequestBucket) -> f64) -> Vec<(
     analysis.series.requests.iter().map(|bucket| (bucket.at, value(bucket))).collect()
 }
 
-fn actions(analysis: &Analysis, value: impl Fn(&ActionBucket) -> f64) -> Vec<(f64, f64)> {
+fn actions(analysis: &Analysis, value: impl Fn(&WorkSummary) -> f64) -> Vec<(f64, f64)> {
     // Without an action log there is nothing to show.
-    let seen = analysis.summary.actions.infers + analysis.summary.actions.loads > 0;
-    let buckets = analysis.series.actions.iter().filter(|_| seen);
-    buckets.map(|bucket| (bucket.at, value(bucket))).collect()
+    let all = &analysis.summary.actions.work;
+    let buckets = analysis.series.actions.iter().filter(|_| all.infers + all.loads > 0);
+    buckets.map(|bucket| (bucket.at, value(&bucket.work))).collect()
 }
 
 fn by_group(analysis: &Analysis, value: impl Fn(&RequestBucket) -> f64) -> Vec<Line> {

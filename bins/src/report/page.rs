@@ -145,12 +145,12 @@ impl Page {
             "PCI (%)",
         ];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        rows.extend(devices.iter().take(DEVICES).map(|d| {
-            let counts = [d.infers, d.loads, d.evictions, d.failed].map(|count| count.to_string());
-            let parts = [d.gpu_utilisation, d.gpu_goodput, d.pci_utilisation]
-                .map(|part| shown(100.0 * part));
-            let name = format!("W{}-GPU{}", d.worker, d.gpu);
-            [name].into_iter().chain(counts).chain([shown(d.batch_size)]).chain(parts).collect()
+        rows.extend(devices.iter().take(DEVICES).map(|DeviceSummary { worker, gpu, work: w }| {
+            let counts = [w.infers, w.loads, w.evictions, w.failed].map(|count| count.to_string());
+            let parts = [w.gpu_utilisation, w.gpu_goodput, w.pci_utilisation];
+            let parts = parts.map(|part| shown(100.0 * part));
+            let name = format!("W{worker}-GPU{gpu}");
+            [name].into_iter().chain(counts).chain([shown(w.batch_size)]).chain(parts).collect()
         }));
         self.push("<h3>Devices</h3>\n");
         self.rows(&rows);

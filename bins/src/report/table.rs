@@ -34,11 +34,11 @@ pub(super) const METRICS: [Metric; 25] = [
     metric("cold_starts", "cold starts (1/s)", |s| s.requests.cold_starts),
     metric("cold_models", "cold models", |s| float(s.requests.cold_models)),
     metric("gpus", "GPUs", |s| f64::from(s.actions.gpus)),
-    metric("gpu_utilisation", "GPU (%)", |s| 100.0 * s.actions.gpu_utilisation),
-    metric("gpu_goodput", "GPU in time (%)", |s| 100.0 * s.actions.gpu_goodput),
-    metric("pci_utilisation", "PCI (%)", |s| 100.0 * s.actions.pci_utilisation),
-    metric("batch_size", "batch size", |s| s.actions.batch_size),
-    metric("failed_actions", "refused actions", |s| float(s.actions.failed)),
+    metric("gpu_utilisation", "GPU (%)", |s| 100.0 * s.actions.work.gpu_utilisation),
+    metric("gpu_goodput", "GPU in time (%)", |s| 100.0 * s.actions.work.gpu_goodput),
+    metric("pci_utilisation", "PCI (%)", |s| 100.0 * s.actions.work.pci_utilisation),
+    metric("batch_size", "batch size", |s| s.actions.work.batch_size),
+    metric("failed_actions", "refused actions", |s| float(s.actions.work.failed)),
     metric("infer_prediction_p99_ms", "INFER prediction error p99 (ms)", |s| {
         s.actions.infer.prediction_error_ms.either.p99
     }),
@@ -61,6 +61,7 @@ const fn metric(name: &'static str, title: &'static str, of: fn(&Summary) -> f64
 pub(super) fn console(runs: &[Measured]) -> Vec<String> {
     let line = |run: &Measured| {
         let Summary { requests, actions, .. } = &run.analysis.summary;
+        let work = &actions.work;
         format!(
             "{}: goodput={:.1}/s offered={:.1}/s in_time={:.3}% p50={:.2}ms p99={:.2}ms max={:.2}ms gpu={:.1}% pci={:.1}% batch={:.2}",
             run.named.name,
@@ -70,9 +71,9 @@ pub(super) fn console(runs: &[Measured]) -> Vec<String> {
             requests.latency_ms.p50,
             requests.latency_ms.p99,
             requests.latency_ms.max,
-            100.0 * actions.gpu_utilisation,
-            100.0 * actions.pci_utilisation,
-            actions.batch_size,
+            100.0 * work.gpu_utilisation,
+            100.0 * work.pci_utilisation,
+            work.batch_size,
         )
     };
     runs.iter().map(line).collect()
@@ -99,15 +100,17 @@ pub(super) fn series(analysis: &Analysis) -> String {
                     evictions,failed_actions,batch_size,gpu_utilisation,gpu_goodput,pci_utilisation\n"
         .to_owned();
     for (r, a) in analysis.series.requests.iter().zip(&analysis.series.actions) {
-        let (all, successes) = (r.latency_ms, r.success_latency_ms);
+        let (all, successes, work) = (r.latency_ms, r.success_latency_ms, a.work);
         write!(text, "{},{},{},{}", r.at, r.seconds, r.counts.all, r.counts.successes)
             .and_then(|()| write!(text, ",{},{}", r.counts.in_time, r.counts.cold_starts))
             .and_then(|()| write!(text, ",{},{}", r.cold_models, r.slo_factor))
             .and_then(|()| write!(text, ",{},{},{}", all.p50, all.p99, all.max))
             .and_then(|()| write!(text, ",{},{}", successes.p50, successes.max))
-            .and_then(|()| write!(text, ",{},{},{},{}", a.infers, a.loads, a.evictions, a.failed))
-            .and_then(|()| write!(text, ",{},{}", a.batch_size, a.gpu_utilisation))
-            .and_then(|()| writeln!(text, ",{},{}", a.gpu_goodput, a.pci_utilisation))
+            .and_then(|()| {
+                write!(text, ",{},{},{},{}", work.infers, work.loads, work.evictions, work.failed)
+            })
+            .and_then(|()| write!(text, ",{},{}", work.batch_size, work.gpu_utilisation))
+            .and_then(|()| writeln!(text, ",{},{}", work.gpu_goodput, work.pci_utilisation))
             .expect("a string takes every character");
     }
     text

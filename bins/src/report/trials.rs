@@ -42,7 +42,7 @@ fn minutes(trials: &[&Measured]) -> Vec<Minute> {
             at: buckets[0].at,
             goodput: median(buckets.iter().map(|bucket| bucket.goodput())),
             offered: median(buckets.iter().map(|bucket| bucket.offered())),
-            batch: median(batches.map(|bucket| bucket.batch_size)),
+            batch: median(batches.map(|bucket| bucket.work.batch_size)),
         }
     };
     (0..longest).map(minute).collect()

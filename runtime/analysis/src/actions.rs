@@ -9,6 +9,7 @@ use crate::distribution::Distribution;
 use crate::number::{float, ratio};
 use crate::summary::{
     ActionSummary, Breakdown, DeviceSummary, ErrorSummary, ErrorTails, KindSummary, KindTails,
+    WorkSummary,
 };
 use crate::window::Buckets;
 use crate::{ActionRow, ActionType};
@@ -62,8 +63,20 @@ impl Work {
         }
     }
 
-    fn batch_size(&self) -> f64 {
-        ratio(float(self.squares), float(self.inputs))
+    /// What it comes to in this time of all devices together.
+    fn summary(&self, device_seconds: f64) -> WorkSummary {
+        let part = |time: Span| ratio(time.as_secs_f64(), device_seconds);
+        WorkSummary {
+            infers: self.infers,
+            loads: self.loads,
+            evictions: self.evictions,
+            failed: self.failed,
+            batch_size: ratio(float(self.squares), float(self.inputs)),
+            gpu_utilisation: part(self.infer.time),
+            gpu_goodput: part(self.infer.goodput),
+            pci_utilisation: part(self.load.time),
+            pci_goodput: part(self.load.goodput),
+        }
     }
 }
 
@@ -75,22 +88,9 @@ pub struct ActionBucket {
     pub at: f64,
     /// How long it is, in seconds; the last one may be cut off.
     pub seconds: f64,
-    /// INFER actions.
-    pub infers: u64,
-    /// LOAD actions.
-    pub loads: u64,
-    /// EVICT actions.
-    pub evictions: u64,
-    /// Actions of any kind that were not done.
-    pub failed: u64,
-    /// Batch size, weighted by requests: Σb² / Σb over INFERs.
-    pub batch_size: f64,
-    /// Part of the devices' time that INFERs took.
-    pub gpu_utilisation: f64,
-    /// Part of the devices' time that INFERs took for requests in time.
-    pub gpu_goodput: f64,
-    /// Part of the copy engines' time that LOADs took.
-    pub pci_utilisation: f64,
+    /// What was done.
+    #[serde(flatten)]
+    pub work: WorkSummary,
 }
 
 /// Adds up actions.
@@ -128,39 +128,22 @@ impl ActionTally {
         let work = self.series.iter().copied().chain(std::iter::repeat(Work::default()));
         let bucket = |(number, work): (usize, Work)| {
             let (at, length) = buckets.at(number, end);
-            let seconds = length.as_secs_f64();
-            let part = |time: Span| ratio(time.as_secs_f64(), seconds * f64::from(gpus));
-            ActionBucket {
-                at: at.as_secs_f64(),
-                seconds,
-                infers: work.infers,
-                loads: work.loads,
-                evictions: work.evictions,
-                failed: work.failed,
-                batch_size: work.batch_size(),
-                gpu_utilisation: part(work.infer.time),
-                gpu_goodput: part(work.infer.goodput),
-                pci_utilisation: part(work.load.time),
-            }
+            let (at, seconds) = (at.as_secs_f64(), length.as_secs_f64());
+            ActionBucket { at, seconds, work: work.summary(seconds * f64::from(gpus)) }
         };
         (0..buckets.count(end)).zip(work).map(bucket).collect()
     }
 
     pub(crate) fn summary(&self, seconds: f64, gpus: u32) -> ActionSummary {
-        let time = seconds * f64::from(gpus);
-        let part = |busy: Span| ratio(busy.as_secs_f64(), time);
+        let device = |(&(worker, gpu), work): (&(u32, u32), &Work)| DeviceSummary {
+            worker,
+            gpu,
+            work: work.summary(seconds),
+        };
         ActionSummary {
             gpus,
-            infers: self.work.infers,
-            loads: self.work.loads,
-            evictions: self.work.evictions,
-            failed: self.work.failed,
-            batch_size: self.work.batch_size(),
-            gpu_utilisation: part(self.work.infer.time),
-            gpu_goodput: part(self.work.infer.goodput),
-            pci_utilisation: part(self.work.load.time),
-            pci_goodput: part(self.work.load.goodput),
-            devices: self.devices.iter().map(|(id, work)| device(*id, work, seconds)).collect(),
+            work: self.work.summary(seconds * f64::from(gpus)),
+            devices: self.devices.iter().map(device).collect(),
             infer: self.infer.summary(),
             load: self.load.summary(),
         }
@@ -168,22 +151,6 @@ impl ActionTally {
 
     pub(crate) fn tails(&self) -> (KindTails, KindTails) {
         (self.infer.tails(), self.load.tails())
-    }
-}
-
-fn device((worker, gpu): (u32, u32), work: &Work, seconds: f64) -> DeviceSummary {
-    let part = |busy: Span| ratio(busy.as_secs_f64(), seconds);
-    DeviceSummary {
-        worker,
-        gpu,
-        infers: work.infers,
-        loads: work.loads,
-        evictions: work.evictions,
-        failed: work.failed,
-        batch_size: work.batch_size(),
-        gpu_utilisation: part(work.infer.time),
-        gpu_goodput: part(work.infer.goodput),
-        pci_utilisation: part(work.load.time),
     }
 }
 

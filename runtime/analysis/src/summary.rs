@@ -111,12 +111,40 @@ pub struct Peak {
     pub offered: f64,
 }
 
-/// What devices did.
+/// What devices did, together and each by itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ActionSummary {
-    /// Devices that the parts below refer to.
+    /// Devices that `work` refers to.
     pub gpus: u32,
+    /// What all of them did.
+    #[serde(flatten)]
+    pub work: WorkSummary,
+    /// Each device that did something.
+    pub devices: Vec<DeviceSummary>,
+    /// INFERs: prediction and time.
+    pub infer: KindSummary,
+    /// LOADs: prediction and time.
+    pub load: KindSummary,
+}
+
+/// What one device did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceSummary {
+    /// Its worker.
+    pub worker: u32,
+    /// Its number within the worker.
+    pub gpu: u32,
+    /// What it did.
+    #[serde(flatten)]
+    pub work: WorkSummary,
+}
+
+/// What one or several devices did in some stretch of time; parts are of the time of all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkSummary {
     /// INFER actions.
     pub infers: u64,
     /// LOAD actions.
@@ -135,38 +163,6 @@ pub struct ActionSummary {
     pub pci_utilisation: f64,
     /// The same by the log's column `goodput`.
     pub pci_goodput: f64,
-    /// Each device that did something.
-    pub devices: Vec<DeviceSummary>,
-    /// INFERs: prediction and time.
-    pub infer: KindSummary,
-    /// LOADs: prediction and time.
-    pub load: KindSummary,
-}
-
-/// What one device did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DeviceSummary {
-    /// Its worker.
-    pub worker: u32,
-    /// Its number within the worker.
-    pub gpu: u32,
-    /// INFER actions.
-    pub infers: u64,
-    /// LOAD actions.
-    pub loads: u64,
-    /// EVICT actions.
-    pub evictions: u64,
-    /// Actions of any kind that were not done.
-    pub failed: u64,
-    /// Batch size, weighted by requests.
-    pub batch_size: f64,
-    /// Part of its time that INFERs took.
-    pub gpu_utilisation: f64,
-    /// Part of its time that INFERs took for requests in time.
-    pub gpu_goodput: f64,
-    /// Part of its copy engine's time that LOADs took.
-    pub pci_utilisation: f64,
 }
 
 /// LOADs or INFERs. All but `statuses` is of those that were done.

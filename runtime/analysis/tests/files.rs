@@ -146,7 +146,10 @@ fn a_run_is_measured_from_its_files() {
     assert!((summary.window.seconds - 2.0).abs() < 1e-6);
     // One goodput row of 2 s: 3 requests, 2 in time, over 2 s.
     assert!((summary.requests.goodput - 1.0).abs() < 1e-6);
-    assert_eq!((summary.actions.infers, summary.actions.loads, summary.actions.gpus), (1, 1, 1));
+    assert_eq!(
+        (summary.actions.work.infers, summary.actions.work.loads, summary.actions.gpus),
+        (1, 1, 1)
+    );
     let cut = Cut { warm_up: Span::from_millis(500), cool_down: Span::from_millis(500) };
     let (analysis, _) = logs.analyse(&View { cut, ..View::default() }).unwrap();
     assert_eq!(analysis.summary.requests.counts.all, 1);

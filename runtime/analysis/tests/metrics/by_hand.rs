@@ -141,23 +141,23 @@ fn utilisation_is_time_on_the_device_of_all_devices() {
     let Analysis { summary, series, .. } = analysed(options(), &[], &rows);
     let actions = summary.actions;
     assert_eq!(actions.gpus, 2);
-    near(actions.gpu_utilisation, 9.0 / 40.0);
-    near(actions.gpu_goodput, 7.5 / 40.0);
-    near(actions.pci_utilisation, 2.0 / 40.0);
-    near(series.actions[0].gpu_utilisation, 6.0 / 20.0);
-    near(series.actions[1].gpu_utilisation, 3.0 / 20.0);
+    near(actions.work.gpu_utilisation, 9.0 / 40.0);
+    near(actions.work.gpu_goodput, 7.5 / 40.0);
+    near(actions.work.pci_utilisation, 2.0 / 40.0);
+    near(series.actions[0].work.gpu_utilisation, 6.0 / 20.0);
+    near(series.actions[1].work.gpu_utilisation, 3.0 / 20.0);
     let devices: Vec<_> = actions.devices.iter().map(|d| (d.worker, d.gpu)).collect();
     assert_eq!(devices, [(0, 0), (1, 2)]);
-    near(actions.devices[0].gpu_utilisation, 6.0 / 20.0);
-    near(actions.devices[0].pci_utilisation, 2.0 / 20.0);
-    near(actions.devices[1].gpu_utilisation, 3.0 / 20.0);
+    near(actions.devices[0].work.gpu_utilisation, 6.0 / 20.0);
+    near(actions.devices[0].work.pci_utilisation, 2.0 / 20.0);
+    near(actions.devices[1].work.gpu_utilisation, 3.0 / 20.0);
 }
 
 #[test]
 fn devices_that_never_worked_count_if_they_are_told_of() {
     let row = ActionRow { worker_exec_duration: Span::from_secs(2), ..infer(1) };
     let analysis = analysed(Options { gpus: Some(10), ..options() }, &[], &[row]);
-    near(analysis.summary.actions.gpu_utilisation, 2.0 / 200.0);
+    near(analysis.summary.actions.work.gpu_utilisation, 2.0 / 200.0);
 }
 
 #[test]
@@ -165,9 +165,9 @@ fn the_batch_size_is_what_the_average_request_sees() {
     // Batches of 1, 1 and 8: (1 + 1 + 64) / 10.
     let rows = [infer(1), infer(2), ActionRow { batch_size: 8, ..infer(3) }, load(4)];
     let Analysis { summary, series, .. } = analysed(options(), &[], &rows);
-    near(summary.actions.batch_size, 6.6);
-    near(series.actions[0].batch_size, 6.6);
-    near(series.actions[1].batch_size, 0.0);
+    near(summary.actions.work.batch_size, 6.6);
+    near(series.actions[0].work.batch_size, 6.6);
+    near(series.actions[1].work.batch_size, 0.0);
 }
 
 #[test]
@@ -231,8 +231,8 @@ fn evictions_are_counted_and_their_durations_ignored() {
         ..load(1)
     };
     let actions = analysed(options(), &[], &[evict, infer(2)]).summary.actions;
-    assert_eq!((actions.evictions, actions.infers, actions.loads), (1, 1, 0));
-    assert!(actions.gpu_utilisation < 1.0 && actions.pci_utilisation < 1e-9);
+    assert_eq!((actions.work.evictions, actions.work.infers, actions.work.loads), (1, 1, 0));
+    assert!(actions.work.gpu_utilisation < 1.0 && actions.work.pci_utilisation < 1e-9);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn warm_up_and_cool_down_are_left_out() {
     let rows = [request(4_999), request(5_000), request(14_999), request(15_000)];
     let actions = [infer(4_999), infer(5_000)];
     let summary = analysed(options, &rows, &actions).summary;
-    assert_eq!((summary.requests.counts.all, summary.actions.infers), (2, 1));
+    assert_eq!((summary.requests.counts.all, summary.actions.work.infers), (2, 1));
     assert_eq!(summary.window.rows_outside, 3);
     near(summary.requests.goodput, 0.2);
 }
@@ -263,7 +263,7 @@ fn nothing_at_all_is_zero_and_no_error() {
     let Analysis { summary, series, tails } = analysed(options(), &[], &[]);
     near(summary.requests.goodput, 0.0);
     near(summary.requests.satisfaction, 0.0);
-    near(summary.actions.gpu_utilisation, 0.0);
+    near(summary.actions.work.gpu_utilisation, 0.0);
     assert_eq!((series.requests.len(), series.actions.len()), (2, 2));
     assert!(tails.requests.latency.is_empty());
 }
@@ -276,9 +276,22 @@ fn an_analysis_comes_back_from_json() {
     let back: Analysis = serde_json::from_str(&json).unwrap();
     assert_eq!(back.summary.requests.counts, analysis.summary.requests.counts);
     assert_eq!(back.summary.requests.statuses, analysis.summary.requests.statuses);
-    near(back.summary.actions.gpu_utilisation, analysis.summary.actions.gpu_utilisation);
+    near(back.summary.actions.work.gpu_utilisation, analysis.summary.actions.work.gpu_utilisation);
     near(back.series.requests[0].goodput(), analysis.series.requests[0].goodput());
     assert_eq!(back.tails.requests.latency.len(), 1_000);
+}
+
+#[test]
+fn what_devices_did_is_flat_in_json() {
+    let analysis = analysed(options(), &[], &[infer(1), load(2)]);
+    let json = serde_json::to_value(&analysis).unwrap();
+    let actions = &json["summary"]["actions"];
+    for work in [actions, &actions["devices"][0], &json["series"]["actions"][0]] {
+        assert_eq!((&work["infers"], &work["loads"]), (&1.into(), &1.into()), "{work}");
+        near(work["batch_size"].as_f64().unwrap(), 1.0);
+        assert!(work.get("work").is_none());
+    }
+    assert_eq!(serde_json::from_value::<Analysis>(json).unwrap(), analysis);
 }
 
 #[test]

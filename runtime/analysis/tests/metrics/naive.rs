@@ -119,11 +119,11 @@ proptest! {
         let infers: Vec<&ActionRow> = of(&rows, ActionType::Infer);
         let total = |rows: &[&ActionRow], value: fn(&ActionRow) -> f64| rows.iter().map(|r| value(r)).sum::<f64>();
         let busy = |rows: &[&ActionRow]| total(rows, |r| r.worker_exec_duration.as_secs_f64());
-        near(got.gpu_utilisation, busy(&infers) / 240.0)?;
-        near(got.pci_utilisation, busy(&of(&rows, ActionType::Load)) / 240.0)?;
+        near(got.work.gpu_utilisation, busy(&infers) / 240.0)?;
+        near(got.work.pci_utilisation, busy(&of(&rows, ActionType::Load)) / 240.0)?;
         let squares = total(&infers, |r| f64::from(r.batch_size).powi(2));
         let inputs = total(&infers, |r| f64::from(r.batch_size));
-        near(got.batch_size, if infers.is_empty() { 0.0 } else { squares / inputs })?;
+        near(got.work.batch_size, if infers.is_empty() { 0.0 } else { squares / inputs })?;
         let error = |r: &ActionRow| r.worker_exec_duration.as_millis_f64() - r.expected_exec_duration.as_millis_f64();
         let done = infers.iter().filter(|r| r.status.is_ok());
         let errors: Vec<f64> = done.map(|r| error(r)).collect();
@@ -131,10 +131,10 @@ proptest! {
         let under: Vec<f64> = errors.iter().filter(|e| **e <= 0.0).map(|e| -e).collect();
         near(got.infer.prediction_error_ms.over.p99, quantile(over, 0.99))?;
         near(got.infer.prediction_error_ms.under.p50, quantile(under, 0.5))?;
-        let by_device: f64 = got.devices.iter().map(|d| d.gpu_utilisation).sum();
-        near(by_device / 4.0, got.gpu_utilisation)?;
-        let by_bucket: f64 = series.actions.iter().map(|b| b.gpu_utilisation).sum();
-        near(by_bucket / 6.0, got.gpu_utilisation)?;
+        let by_device: f64 = got.devices.iter().map(|d| d.work.gpu_utilisation).sum();
+        near(by_device / 4.0, got.work.gpu_utilisation)?;
+        let by_bucket: f64 = series.actions.iter().map(|b| b.work.gpu_utilisation).sum();
+        near(by_bucket / 6.0, got.work.gpu_utilisation)?;
     }
 }
 
