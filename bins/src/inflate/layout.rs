@@ -33,35 +33,25 @@ pub(super) struct Task {
 }
 
 impl Task {
-    /// The values of a task, which are not in the order of the columns.
+    /// Reads the values of a task, which are not in the order of the columns: expressions of a struct
+    /// are evaluated in the order in which they stand here.
     fn values<R: Read>(records: &mut Records<R>) -> Result<Self, Broken> {
-        let [action_type, kind, executor_id, gpu_id, model_id, action_id, batch_size, status] =
-            records.narrow()?;
-        let [
-            enqueued,
-            eligible,
-            dequeued,
-            exec_complete,
-            async_complete,
-            async_wait,
-            async_duration,
-        ] = records.wide()?;
         Ok(Self {
-            action_type,
-            kind,
-            executor_id,
-            gpu_id,
-            model_id,
-            action_id,
-            batch_size,
-            status,
-            enqueued,
-            eligible,
-            dequeued,
-            exec_complete,
-            async_complete,
-            async_wait,
-            async_duration,
+            action_type: records.narrow()?,
+            kind: records.narrow()?,
+            executor_id: records.narrow()?,
+            gpu_id: records.narrow()?,
+            model_id: records.narrow()?,
+            action_id: records.narrow()?,
+            batch_size: records.narrow()?,
+            status: records.narrow()?,
+            enqueued: records.wide()?,
+            eligible: records.wide()?,
+            dequeued: records.wide()?,
+            exec_complete: records.wide()?,
+            async_complete: records.wide()?,
+            async_wait: records.wide()?,
+            async_duration: records.wide()?,
         })
     }
 
@@ -129,10 +119,13 @@ impl Layout for Action {
         if !records.begin()? {
             return Ok(None);
         }
-        let ids = records.narrow::<4>()?.map(|id| id.to_string());
-        let [timestamp] = records.wide()?;
+        let mut cells = Vec::new();
+        for _ in 0..4 {
+            cells.push(records.narrow()?.to_string());
+        }
+        cells.push(records.wide()?.to_string());
         records.count += 1;
-        Ok(Some(ids.into_iter().chain([timestamp.to_string()]).collect()))
+        Ok(Some(cells))
     }
 }
 
@@ -160,8 +153,8 @@ impl Layout for Request {
         if !records.begin()? {
             return Ok(None);
         }
-        let [model, request] = records.narrow()?;
-        let [arrived, submitted, complete] = records.wide()?;
+        let (model, request) = (records.narrow()?, records.narrow()?);
+        let (arrived, submitted, complete) = (records.wide()?, records.wide()?, records.wide()?);
         let mut tasks = Vec::new();
         for _ in 0..records.parts()? {
             records.begin_inner()?;

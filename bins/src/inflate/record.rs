@@ -67,22 +67,14 @@ impl<R: Read> Records<R> {
         self.judge(version)
     }
 
-    /// So many integers of 32 bits.
-    pub(super) fn narrow<const N: usize>(&mut self) -> Result<[i32; N], Broken> {
-        let mut values = [0; N];
-        for value in &mut values {
-            *value = i32::from_le_bytes(self.bytes()?);
-        }
-        Ok(values)
+    /// An integer of 32 bits.
+    pub(super) fn narrow(&mut self) -> Result<i32, Broken> {
+        self.bytes().map(i32::from_le_bytes)
     }
 
-    /// So many integers of 64 bits.
-    pub(super) fn wide<const N: usize>(&mut self) -> Result<[u64; N], Broken> {
-        let mut values = [0; N];
-        for value in &mut values {
-            *value = u64::from_le_bytes(self.bytes()?);
-        }
-        Ok(values)
+    /// An integer of 64 bits.
+    pub(super) fn wide(&mut self) -> Result<u64, Broken> {
+        self.bytes().map(u64::from_le_bytes)
     }
 
     /// The number of parts that follow.
