@@ -1,28 +1,14 @@
-//! Takes finished requests and actions in and says in the end what they come to.
+//! How an experiment's runs are cut and measured, and what their devices could have done.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use clockwork_analysis::{self as analysis, CellAccumulator, CellOptions, Cells, CutBy};
 use clockwork_config::SchedulerConfig;
-use clockwork_config::experiment::{Cells, Run};
+use clockwork_config::experiment::{self, Run};
 use clockwork_executor::zoo;
-use clockwork_wire::{ModelProfile, Nanos, Span};
+use clockwork_wire::{ModelProfile, Span};
 
-use super::cell::{Cell, Counts, Place};
-use super::row::{Act, Asked};
-
-/// Counts of a run and of its cells.
-#[derive(Debug)]
-pub(super) struct Gather {
-    run: Run,
-    /// When the first request came, to which everything relates.
-    first: Option<Nanos>,
-    /// When the last answer was given.
-    last: Nanos,
-    whole: Counts,
-    cells: BTreeMap<(u64, u32), Counts>,
-    /// The SLO factors of class 0, by the arrival from which on they held.
-    factors: BTreeMap<Nanos, f32>,
-}
+use super::cell::Cell;
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,139 +19,46 @@ pub(super) struct Gathered {
     pub(super) cells: Vec<Cell>,
 }
 
-impl Gather {
-    pub(super) fn new(run: &Run) -> Self {
-        Self {
-            run: run.clone(),
-            first: None,
-            last: Nanos::ZERO,
-            whole: Counts::new(),
-            cells: BTreeMap::new(),
-            factors: BTreeMap::new(),
+/// What takes in the run's rows.
+pub(super) fn accumulator(run: &Run) -> CellAccumulator {
+    CellAccumulator::new(CellOptions {
+        warm_up: run.warmup,
+        duration: run.duration,
+        cut: match run.cells {
+            experiment::Cells::None => CutBy::Nothing,
+            experiment::Cells::Interval => CutBy::Time(run.interval),
+            experiment::Cells::SloFactor => CutBy::SloFactor,
+        },
+        foreground: (run.foreground > 0).then_some(run.foreground),
+        gpus: run.devices(),
+    })
+}
+
+/// What they came to, beside what the devices could have done.
+pub(super) fn gathered(run: &Run, measured: CellAccumulator) -> Gathered {
+    let Cells { whole, cells } = measured.finish();
+    let bound = Bound::of(run);
+    let devices = f64::from(run.devices());
+    let of_cell = |cell: &analysis::Cell| {
+        let Some(bound) = &bound else { return 0.0 };
+        if cell.class == 0 {
+            let factor = if run.cells == experiment::Cells::SloFactor { cell.key } else { 0.0 };
+            return bound.rate(bound.slo_of(factor)) * devices;
         }
-    }
-
-    pub(super) fn request(&mut self, asked: &Asked) {
-        let first = *self.first.get_or_insert(asked.arrival);
-        self.last = self.last.max(asked.departure);
-        if self.measures(first, asked.arrival) {
-            self.whole.request(asked);
-        }
-        let class = self.class(asked.model);
-        let factor = if class == 0 { self.note(asked) } else { self.factor_at(asked.arrival) };
-        if let Some(key) = self.key(first, asked.arrival, factor) {
-            self.cells.entry((key, class)).or_insert_with(Counts::new).request(asked);
-        }
-    }
-
-    pub(super) fn act(&mut self, act: &Act) {
-        let Some(first) = self.first else { return };
-        if self.measures(first, act.begin) {
-            self.whole.act(act);
-        }
-        if let Some(key) = self.key(first, act.begin, self.factor_at(act.begin)) {
-            let class = self.class(act.model);
-            self.cells.entry((key, class)).or_insert_with(Counts::new).act(act);
-        }
-    }
-
-    /// What it comes to.
-    pub(super) fn finish(self) -> Gathered {
-        let Some(first) = self.first else { return Gathered::default() };
-        let end = self.last.min(first + self.run.warmup + self.run.duration);
-        let bound = Bound::of(&self.run);
-        let devices = f64::from(self.run.devices());
-        let slo = bound.as_ref().map_or(Span::ZERO, |bound| bound.slo);
-        let rate = |slo| bound.as_ref().map_or(0.0, |bound| bound.rate(slo));
-        let place = |seconds, bound| Place { seconds, devices, bound };
-        let seconds = (end - (first + self.run.warmup)).as_secs_f64();
-        let whole = self.whole.cell(0.0, 0, &place(seconds, rate(slo) * devices));
-        let cell = |(&(key, class), counts): (&(u64, u32), &Counts)| {
-            let seconds = self.seconds(key, first, end);
-            let shown = self.shown(key);
-            let bound = if class == 0 {
-                let own =
-                    bound.as_ref().map_or(Span::ZERO, |bound| bound.slo_of(self.factor_of(key)));
-                rate(own) * devices
-            } else {
-                let taken = self.cells.get(&(key, 0)).map_or(Span::ZERO, Counts::executing);
-                rate(slo) * (devices - taken.as_secs_f64() / seconds.max(1e-9)).max(0.0)
-            };
-            counts.cell(shown, class, &place(seconds, bound))
-        };
-        let within = self.cells.iter().filter(|&(&(key, _), _)| self.lasts(key, first, end));
-        Gathered { whole, cells: within.map(cell).collect() }
-    }
-
-    /// Notes the factor of a request of class 0.
-    fn note(&mut self, asked: &Asked) -> f32 {
-        if self.factor_at(asked.arrival).to_bits() != asked.slo_factor.to_bits() {
-            self.factors.insert(asked.arrival, asked.slo_factor);
-        }
-        asked.slo_factor
-    }
-
-    /// The factor that class 0 had at an instant.
-    fn factor_at(&self, at: Nanos) -> f32 {
-        self.factors.range(..=at).next_back().map_or(0.0, |(_, factor)| *factor)
-    }
-
-    fn measures(&self, first: Nanos, at: Nanos) -> bool {
-        let passed = at.since(first);
-        at >= first && passed >= self.run.warmup && passed < self.run.warmup + self.run.duration
-    }
-
-    const fn class(&self, model: u32) -> u32 {
-        if self.run.foreground == 0 || model < self.run.foreground { 0 } else { 1 }
-    }
-
-    /// The cell of an instant; the bits of a positive factor are in the factors' order.
-    fn key(&self, first: Nanos, at: Nanos, factor: f32) -> Option<u64> {
-        match self.run.cells {
-            Cells::None => None,
-            Cells::Interval => Some(at.since(first).get() / self.run.interval.get()),
-            Cells::SloFactor => Some(factor.max(0.0).to_bits().into()),
-        }
-    }
-
-    fn factor_of(&self, key: u64) -> f32 {
-        match self.run.cells {
-            Cells::SloFactor => f32::from_bits(u32::try_from(key).unwrap_or_default()),
-            Cells::None | Cells::Interval => 0.0,
-        }
-    }
-
-    /// The key as people read it.
-    fn shown(&self, key: u64) -> f64 {
-        match self.run.cells {
-            Cells::SloFactor => f64::from(self.factor_of(key)),
-            Cells::None | Cells::Interval => self.run.interval.times(key).as_secs_f64(),
-        }
-    }
-
-    /// Whether anything of a cell is left when the last answer has been given.
-    fn lasts(&self, key: u64, first: Nanos, end: Nanos) -> bool {
-        self.run.cells != Cells::Interval || first + self.run.interval.times(key) < end
-    }
-
-    /// How long a cell is: that of a factor from the first request with it to the last.
-    fn seconds(&self, key: u64, first: Nanos, end: Nanos) -> f64 {
-        match self.run.cells {
-            Cells::SloFactor => {
-                let span = |counts: &Counts| counts.last - counts.first;
-                self.cells.get(&(key, 0)).map_or(Span::ZERO, span).as_secs_f64()
-            }
-            Cells::None | Cells::Interval => {
-                let begin = first + self.run.interval.times(key);
-                (end - begin).min(self.run.interval).as_secs_f64()
-            }
-        }
+        // The background can have what the foreground leaves.
+        let same = |c: &&analysis::Cell| c.class == 0 && c.key.total_cmp(&cell.key).is_eq();
+        let taken = cells.iter().find(same).map_or(0.0, |cell| cell.work.gpu_utilisation);
+        bound.rate(bound.slo) * devices * (1.0 - taken).max(0.0)
+    };
+    Gathered {
+        whole: Cell::new(&whole, bound.as_ref().map_or(0.0, |b| b.rate(b.slo) * devices)),
+        cells: cells.iter().map(|cell| Cell::new(cell, of_cell(cell))).collect(),
     }
 }
 
 /// What one device can do of a model.
 struct Bound {
-    profile: std::sync::Arc<ModelProfile>,
+    profile: Arc<ModelProfile>,
     slo: Span,
     scheduler: SchedulerConfig,
 }
@@ -177,9 +70,9 @@ impl Bound {
     }
 
     /// The SLO that a factor gives; 0 is the default.
-    fn slo_of(&self, factor: f32) -> Span {
+    fn slo_of(&self, factor: f64) -> Span {
         let unit = self.profile.batches.first().map_or(Span::ZERO, |entry| entry.exec);
-        if factor > 0.0 { unit.scale(factor.into()) } else { self.slo }
+        if factor > 0.0 { unit.scale(factor) } else { self.slo }
     }
 
     /// The most requests per second over the batch sizes whose execution fits the SLO.

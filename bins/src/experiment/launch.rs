@@ -12,10 +12,9 @@ use clockwork_analysis::{ActionRow, RequestRow, tsv};
 use clockwork_config::experiment::{Point, Run};
 use clockwork_runtime::shutdown::Shutdown;
 
-use super::gather::{Gather, Gathered};
+use super::gather::{Gathered, accumulator, gathered};
 use super::outcome::Outcome;
 use super::place::{Place, Places, quoted};
-use super::row::{Act, Asked};
 use crate::Failure;
 use crate::bench::system::Process;
 
@@ -173,18 +172,14 @@ pub(super) fn log_files(dir: &Path, index: usize, trial: u32) -> io::Result<[Pat
 
 /// Reads both logs. A last row that is cut off is left out.
 fn gather(run: &Run, files: &[PathBuf; 2]) -> Result<Gathered, Failure> {
-    let mut gather = Gather::new(run);
+    let mut measured = accumulator(run);
     let whole = |read: Result<u64, tsv::ReadError>| match read {
         Err(error) if !error.is_cut() => Err(Failure::from(error)),
         _ => Ok(()),
     };
-    whole(tsv::read_file(&files[0], |row: RequestRow| gather.request(&Asked::from(&row))))?;
-    whole(tsv::read_file(&files[1], |row: ActionRow| {
-        if let Some(act) = Act::of_row(&row) {
-            gather.act(&act);
-        }
-    }))?;
-    Ok(gather.finish())
+    whole(tsv::read_file(&files[0], |row: RequestRow| measured.request(&row)))?;
+    whole(tsv::read_file(&files[1], |row: ActionRow| measured.action(&row)))?;
+    Ok(gathered(run, measured))
 }
 
 fn words(words: &[&str]) -> Vec<String> {

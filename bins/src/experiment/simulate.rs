@@ -5,21 +5,22 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clockwork_analysis::CellAccumulator;
 use clockwork_config::experiment::{Point, Run};
 use clockwork_executor::emulated::{Deviation, Jitter};
 use clockwork_executor::zoo;
 use clockwork_runtime::shutdown::Shutdown;
-use clockwork_runtime::telemetry::{self, ActionRow, PlainLogs, RequestRecord};
+use clockwork_runtime::telemetry::{ActionRow, Asked, PlainLogs, RequestRecord};
 use clockwork_scheduler::ActionRecord;
 use clockwork_simulator::trial::START;
 use clockwork_simulator::{Answered, Calibration, Machine, Observer, Trial};
 use clockwork_wire::{Nanos, Pages, Span};
 use clockwork_workload::{Plan, registry};
 
-use super::gather::Gather;
+use super::gather::{accumulator, gathered};
 use super::launch::log_files;
 use super::outcome::Outcome;
-use super::row::{Act, Asked};
+use super::row::{action_row, request_row};
 use crate::Failure;
 use crate::workload::TraceArguments;
 
@@ -63,7 +64,7 @@ pub(super) fn simulate(
         watch.broken_off = true;
     }
     let complete = !watch.broken_off;
-    let gathered = watch.gather.finish();
+    let gathered = gathered(&point.run, watch.measured);
     Ok(Outcome {
         choices: point.choices.clone(),
         trial,
@@ -121,7 +122,7 @@ pub(super) fn weight(run: &Run) -> u64 {
 /// Counts what a run does, and whether it is to go on.
 #[derive(Debug)]
 struct Watch<'a> {
-    gather: Gather,
+    measured: CellAccumulator,
     /// Logs, or why they end.
     logs: io::Result<Option<PlainLogs>>,
     shared: &'a Shared<'a>,
@@ -136,7 +137,7 @@ impl<'a> Watch<'a> {
     fn new(run: &Run, shared: &'a Shared<'a>, logs: Option<PlainLogs>) -> Self {
         let (weight, length) = (weight(run), run.warmup + run.duration);
         Self {
-            gather: Gather::new(run),
+            measured: accumulator(run),
             logs: Ok(logs),
             shared,
             broken_off: false,
@@ -168,16 +169,13 @@ impl<'a> Watch<'a> {
 
 impl Observer for Watch<'_> {
     fn answered(&mut self, answered: &Answered) {
-        self.gather.request(&Asked::from(answered));
-        let Answered { id, user, slo_factor, response } = answered;
-        let asked = telemetry::Asked { id: *id, user: *user, slo_factor: *slo_factor };
-        self.log(|logs| logs.request(&RequestRecord::new(asked, response)));
+        let record = recorded(answered);
+        self.measured.request(&request_row(&record));
+        self.log(|logs| logs.request(&record));
     }
 
     fn closed(&mut self, record: &ActionRecord) {
-        if let Some(act) = Act::of(record) {
-            self.gather.act(&act);
-        }
+        self.measured.action(&action_row(record));
         self.log(|logs| logs.action(&ActionRow::new(record, record.received)));
     }
 
@@ -186,5 +184,68 @@ impl Observer for Watch<'_> {
         self.tell(Span::from_f64(part * Span::new(self.weight).as_f64()).get());
         self.broken_off = self.shared.shutdown.is_wanted() || self.logs.is_err();
         !self.broken_off
+    }
+}
+
+/// What a controller would log of it.
+fn recorded(answered: &Answered) -> RequestRecord {
+    let Answered { id, user, slo_factor, response } = *answered;
+    RequestRecord::new(Asked { id, user, slo_factor }, &response)
+}
+
+#[cfg(test)]
+mod tests {
+    use clockwork_analysis::tsv::{self, Row};
+
+    use super::*;
+
+    /// Writes logs, and keeps the rows that are measured.
+    #[derive(Debug)]
+    struct Both {
+        logs: PlainLogs,
+        requests: Vec<clockwork_analysis::RequestRow>,
+        actions: Vec<clockwork_analysis::ActionRow>,
+    }
+
+    impl Observer for Both {
+        fn answered(&mut self, answered: &Answered) {
+            let record = recorded(answered);
+            self.requests.push(request_row(&record));
+            self.logs.request(&record).unwrap();
+        }
+
+        fn closed(&mut self, record: &ActionRecord) {
+            self.actions.push(action_row(record));
+            self.logs.action(&ActionRow::new(record, record.received)).unwrap();
+        }
+    }
+
+    fn read<T: Row>(path: &Path) -> Vec<T> {
+        let mut rows = Vec::new();
+        tsv::read_file(path, |row| rows.push(row)).unwrap();
+        rows
+    }
+
+    #[test]
+    fn the_rows_that_are_measured_are_those_of_the_logs() {
+        // More than one device holds, so that there are cold starts, evictions and refusals.
+        let run = "workload = 'slo-exp-1 resnet50_v2 40 poisson 500 1 4 2 mul 1'
+                   pages = 140
+                   jitter = 0.1
+                   duration = '2s'
+                   scheduler = { kind = 'infer5', default_slo = '100ms' }";
+        let run: Run = toml::from_str(run).unwrap();
+        let (plan, _) = plan(&run, 1, &TraceArguments::default()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let [requests, actions] = log_files(dir.path(), 0, 1).unwrap();
+        let logs = PlainLogs::create(&requests, &actions).unwrap();
+        let mut both = Both { logs, requests: Vec::new(), actions: Vec::new() };
+        trial_of(&run, 1, plan, false).unwrap().run(&mut both);
+        both.logs.finish().unwrap();
+        assert!(both.requests.iter().any(|row| row.is_coldstart && row.deadline_met));
+        assert!(both.requests.iter().any(|row| !row.deadline_met));
+        assert!(both.actions.iter().any(|row| row.action_type.number() == 3));
+        assert_eq!(read::<clockwork_analysis::RequestRow>(&requests), both.requests);
+        assert_eq!(read::<clockwork_analysis::ActionRow>(&actions), both.actions);
     }
 }

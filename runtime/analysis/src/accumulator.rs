@@ -87,45 +87,33 @@ impl Accumulator {
     }
 
     /// What it all comes to.
-    pub fn finish(mut self) -> Analysis {
-        let end = self.buckets.end(self.last);
-        let length = end - self.buckets.from();
-        let seconds = length.as_secs_f64();
+    pub fn finish(self) -> Analysis {
+        let (buckets, end) = (self.buckets, self.buckets.end(self.last));
+        let seconds = (end - buckets.from()).as_secs_f64();
         let gpus = self.gpus.unwrap_or_else(|| self.actions.devices());
-        let series = self.series(end, gpus);
         let window = WindowSummary {
-            from_ns: self.buckets.from().get(),
+            from_ns: buckets.from().get(),
             seconds,
-            bucket_seconds: self.buckets.width().as_secs_f64(),
+            bucket_seconds: buckets.width().as_secs_f64(),
             rows_outside: self.outside,
         };
-        let group = |(group, tally): &(Group, RequestTally)| GroupSummary {
-            name: group.name.clone(),
-            requests: tally.summary(seconds),
-        };
-        let summary = Summary {
+        let (requests, over_time, tails) = self.requests.finish(&buckets, end);
+        let mut summary = Summary {
             window,
-            requests: self.requests.summary(seconds),
-            groups: self.groups.iter().map(group).collect(),
-            peak: peak(&series.requests, window.bucket_seconds),
+            peak: peak(&over_time, window.bucket_seconds),
+            requests,
+            groups: Vec::new(),
             actions: self.actions.summary(seconds, gpus),
         };
-        let (infer, load) = self.actions.tails();
-        let tails = Tails { requests: self.requests.tails(), infer, load };
-        Analysis { summary, series, tails }
-    }
-
-    fn series(&mut self, end: Nanos, gpus: u32) -> Series {
-        let buckets = self.buckets;
-        let group = |(group, tally): &mut (Group, RequestTally)| GroupSeries {
-            name: group.name.clone(),
-            requests: tally.series(&buckets, end),
-        };
-        Series {
-            requests: self.requests.series(&buckets, end),
-            groups: self.groups.iter_mut().map(group).collect(),
-            actions: self.actions.series(&buckets, end, gpus),
+        let actions = self.actions.series(&buckets, end, gpus);
+        let mut series = Series { requests: over_time, groups: Vec::new(), actions };
+        for (Group { name, .. }, tally) in self.groups {
+            let (requests, over_time, _) = tally.finish(&buckets, end);
+            summary.groups.push(GroupSummary { name: name.clone(), requests });
+            series.groups.push(GroupSeries { name, requests: over_time });
         }
+        let (infer, load) = self.actions.tails();
+        Analysis { summary, series, tails: Tails { requests: tails, infer, load } }
     }
 
     fn bucket(&mut self, t: Nanos) -> Option<usize> {

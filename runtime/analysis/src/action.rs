@@ -65,6 +65,15 @@ impl ActionRow {
     pub fn sent(&self) -> Nanos {
         self.t - self.controller_result_enqueue
     }
+
+    /// When it began on the device; when it was sent, if it was not done or is an EVICT, whose times
+    /// say nothing.
+    pub fn begun(&self) -> Nanos {
+        if self.action_type == ActionType::Evict || !self.is_done() {
+            return self.sent();
+        }
+        self.sent() + self.worker_exec_complete - self.worker_exec_duration
+    }
 }
 
 /// What an action does, with the number that logs have for it.

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use clockwork_wire::{Nanos, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Spread};
+use crate::errors::Errors;
 use crate::number::{float, ratio};
+use crate::series::Tally;
 use crate::summary::{
-    ActionSummary, Breakdown, DeviceSummary, ErrorSummary, ErrorTails, KindSummary, KindTails,
-    WorkSummary,
+    ActionSummary, Breakdown, DeviceSummary, KindSummary, KindTails, WorkSummary,
 };
 use crate::window::Buckets;
 use crate::{ActionRow, ActionType};
 
 /// What devices did, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Work {
+pub(crate) struct Work {
     infers: u64,
     loads: u64,
     evictions: u64,
@@ -64,7 +65,7 @@ impl Work {
     }
 
     /// What it comes to in this time of all devices together.
-    fn summary(&self, device_seconds: f64) -> WorkSummary {
+    pub(crate) fn summary(&self, device_seconds: f64) -> WorkSummary {
         let part = |time: Span| ratio(time.as_secs_f64(), device_seconds);
         WorkSummary {
             infers: self.infers,
@@ -154,6 +155,33 @@ impl ActionTally {
     }
 }
 
+/// Actions of a cell.
+#[derive(Debug, Default)]
+pub(crate) struct Actions {
+    work: Work,
+    prediction: Errors,
+}
+
+impl Tally for Actions {
+    type Row = ActionRow;
+    type Closed = (Work, Spread);
+
+    fn count(&mut self, row: &ActionRow) {
+        self.work.count(row);
+        if row.action_type == ActionType::Infer && row.is_done() {
+            self.prediction.count(row.worker_exec_duration, row.expected_exec_duration);
+        }
+    }
+
+    fn close(self) -> (Work, Spread) {
+        (self.work, self.prediction.either().spread_ms())
+    }
+
+    fn count_late((work, _): &mut (Work, Spread), row: &ActionRow) {
+        work.count(row);
+    }
+}
+
 /// LOADs or INFERs: how well they were predicted, and where their time went.
 #[derive(Debug, Default)]
 struct Kind {
@@ -193,39 +221,6 @@ impl Kind {
             prediction_error: self.prediction.tails(),
             completion_error: self.completion.tails(),
         }
-    }
-}
-
-/// How far what happened lies from what was expected, by sign. None is in both.
-#[derive(Debug, Default)]
-struct Errors {
-    over: Distribution,
-    under: Distribution,
-    either: Distribution,
-}
-
-impl Errors {
-    fn count(&mut self, happened: Span, expected: Span) {
-        let off = (happened - expected) + (expected - happened);
-        self.either.record(off.get());
-        if happened >= expected {
-            self.over.record(off.get());
-        }
-        if happened <= expected {
-            self.under.record(off.get());
-        }
-    }
-
-    fn summary(&self) -> ErrorSummary {
-        ErrorSummary {
-            over: self.over.quantiles_ms(),
-            under: self.under.quantiles_ms(),
-            either: self.either.quantiles_ms(),
-        }
-    }
-
-    fn tails(&self) -> ErrorTails {
-        ErrorTails { over: self.over.tail(), under: self.under.tail() }
     }
 }
 

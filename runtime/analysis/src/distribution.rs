@@ -42,6 +42,35 @@ impl Distribution {
         self.max = self.max.max(ns);
     }
 
+    /// Takes in a value so many times.
+    ///
+    /// # Panics
+    /// As [`record`](Self::record).
+    pub fn record_many(&mut self, ns: u64, times: u64) {
+        if times == 0 {
+            return;
+        }
+        let ns = ns.min(LONGEST);
+        self.histogram.record_n(ns, times).expect("a histogram grows with its values");
+        self.sum += u128::from(ns) * u128::from(times);
+        self.min = self.min.min(ns);
+        self.max = self.max.max(ns);
+    }
+
+    /// The values of both.
+    ///
+    /// # Panics
+    /// As [`record`](Self::record).
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.histogram.add(&other.histogram).expect("a histogram grows with its values");
+        both.sum += other.sum;
+        both.min = both.min.min(other.min);
+        both.max = both.max.max(other.max);
+        both
+    }
+
     /// Number of values.
     pub fn count(&self) -> u64 {
         self.histogram.len()
@@ -111,10 +140,11 @@ impl Distribution {
         }
     }
 
-    /// Median, p99 and maximum, in milliseconds.
+    /// Median, p99, p99.9 and maximum, in milliseconds.
     pub fn spread_ms(&self) -> Spread {
-        let at = self.quantiles(&[0.5, 0.99]);
-        Spread { p50: at[0] / 1e6, p99: at[1] / 1e6, max: float(self.max) / 1e6 }
+        let at = self.quantiles(&[0.5, 0.99, 0.999]);
+        let [p50, p99, p999] = [at[0], at[1], at[2]].map(|ns| ns / 1e6);
+        Spread { p50, p99, p999, max: float(self.max) / 1e6 }
     }
 
     /// The values at these ranks, counted from 0 in rising order of value.
@@ -188,7 +218,7 @@ pub struct Quantiles {
     pub max: f64,
 }
 
-/// A distribution in three numbers, in milliseconds.
+/// A distribution in four numbers, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Spread {
@@ -196,6 +226,8 @@ pub struct Spread {
     pub p50: f64,
     /// 99 % stay within.
     pub p99: f64,
+    /// 99.9 % stay within.
+    pub p999: f64,
     /// The largest.
     pub max: f64,
 }
@@ -246,6 +278,18 @@ mod tests {
         let four = of(&[10, 40, 20, 30]);
         assert_eq!(four.quantiles(&[0.0, 0.5, 0.9, 1.0]), [10.0, 25.0, 37.0, 40.0]);
         assert_eq!((four.count(), four.mean(), four.max()), (4, 25.0, 40));
+    }
+
+    #[test]
+    fn two_distributions_together_are_that_of_all_values() {
+        let mut many = of(&[10]);
+        many.record_many(40, 2);
+        many.record_many(7, 0);
+        let both = many.with(&of(&[1 << 40, 3]));
+        let all = of(&[10, 40, 40, 1 << 40, 3]);
+        assert_eq!(both.quantiles_ms(), all.quantiles_ms());
+        assert_eq!(of(&[]).with(&all).quantiles_ms(), all.quantiles_ms());
+        assert_eq!(all.with(&of(&[])).quantiles_ms(), all.quantiles_ms());
     }
 
     #[test]

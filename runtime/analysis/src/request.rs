@@ -33,6 +33,11 @@ pub struct RequestRow {
 }
 
 impl RequestRow {
+    /// When it came to the controller.
+    pub fn arrived(&self) -> Nanos {
+        self.t - self.latency
+    }
+
     /// Whether the client got an output, late or not.
     pub fn is_success(&self) -> bool {
         self.result.has_output()

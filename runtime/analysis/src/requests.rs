@@ -1,6 +1,6 @@
 //! What requests say, added up as they come.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use clockwork_wire::{Nanos, Span};
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::RequestRow;
 use crate::distribution::{Distribution, Spread};
 use crate::number::{float, ratio};
+use crate::series::{Series, Tally};
 use crate::summary::{RequestSummary, RequestTails};
 use crate::window::Buckets;
 
@@ -85,64 +86,63 @@ impl RequestBucket {
     pub fn cold_starts(&self) -> f64 {
         ratio(float(self.counts.cold_starts), self.seconds)
     }
+
+    /// Cold starts, as a part of the successes.
+    pub fn cold_part(&self) -> f64 {
+        ratio(float(self.counts.cold_starts), float(self.counts.successes))
+    }
 }
 
-/// Adds up requests.
+/// Requests of a run, or of a group of them.
 #[derive(Debug)]
 pub(crate) struct RequestTally {
-    counts: RequestCounts,
+    all: Requests,
     statuses: BTreeMap<u16, u64>,
-    cold_models: BTreeSet<u32>,
-    latency: Distribution,
-    success_latency: Distribution,
     deadline: Distribution,
-    series: Series,
+    series: Series<Requests>,
 }
 
 impl RequestTally {
     pub(crate) fn new(width: Span) -> Self {
         Self {
-            counts: RequestCounts::default(),
+            all: Requests::default(),
             statuses: BTreeMap::new(),
-            cold_models: BTreeSet::new(),
-            latency: Distribution::new(),
-            success_latency: Distribution::new(),
             deadline: Distribution::new(),
-            series: Series::new(width),
+            series: Series::of_width(width),
         }
     }
 
     pub(crate) fn count(&mut self, bucket: usize, row: &RequestRow) {
-        self.counts.count(row);
+        self.all.count(row);
         *self.statuses.entry(row.result.get()).or_default() += 1;
-        self.latency.record(row.latency.get());
-        if row.is_success() {
-            self.success_latency.record(row.latency.get());
-        }
         if row.deadline != Span::MAX {
             self.deadline.record(row.deadline.get());
-        }
-        if row.is_cold_success() {
-            self.cold_models.insert(row.model_id.get());
         }
         self.series.count(bucket, row);
     }
 
-    /// The buckets until `end`.
-    pub(crate) fn series(&mut self, buckets: &Buckets, end: Nanos) -> Vec<RequestBucket> {
-        self.series.close_before(usize::MAX);
+    /// What it comes to: in figures, over the buckets until `end`, and how its latencies end.
+    pub(crate) fn finish(
+        self,
+        buckets: &Buckets,
+        end: Nanos,
+    ) -> (RequestSummary, Vec<RequestBucket>, RequestTails) {
+        let latency = self.all.latency();
+        let summary = self.summary(&latency, (end - buckets.from()).as_secs_f64());
+        let (latency, success_latency) = (latency.tail(), self.all.success_latency.tail());
         let empty = std::iter::repeat(RequestBucket::default());
-        let closed = self.series.closed.iter().copied().chain(empty);
+        let closed = self.series.close().into_iter().chain(empty);
         let bucket = |(number, closed): (usize, RequestBucket)| {
             let (at, length) = buckets.at(number, end);
             RequestBucket { at: at.as_secs_f64(), seconds: length.as_secs_f64(), ..closed }
         };
-        (0..buckets.count(end)).zip(closed).map(bucket).collect()
+        let series = (0..buckets.count(end)).zip(closed).map(bucket).collect();
+        (summary, series, RequestTails { latency, success_latency })
     }
 
-    pub(crate) fn summary(&self, seconds: f64) -> RequestSummary {
+    fn summary(&self, latency: &Distribution, seconds: f64) -> RequestSummary {
         let per_second = |count: f64| ratio(count, seconds);
-        let counts = self.counts;
+        let counts = self.all.counts;
         RequestSummary {
             counts,
             statuses: self.statuses.clone(),
@@ -154,81 +154,44 @@ impl RequestTally {
             goodput_p90: per_second(counts.padded(0.9)),
             satisfaction: counts.satisfaction(),
             cold_starts: per_second(float(counts.cold_starts)),
-            cold_models: u64::try_from(self.cold_models.len()).unwrap_or(u64::MAX),
+            cold_models: u64::try_from(self.all.cold_models.len()).unwrap_or(u64::MAX),
             late_rows: self.series.late_rows,
-            latency_ms: self.latency.quantiles_ms(),
-            success_latency_ms: self.success_latency.quantiles_ms(),
+            latency_ms: latency.quantiles_ms(),
+            success_latency_ms: self.all.success_latency.quantiles_ms(),
             deadline_ms: self.deadline.spread_ms(),
         }
     }
-
-    pub(crate) fn tails(&self) -> RequestTails {
-        RequestTails { latency: self.latency.tail(), success_latency: self.success_latency.tail() }
-    }
 }
 
-/// Requests by bucket. Only the latest buckets keep distributions: rows come in order of time but
-/// for fractions of a second.
-#[derive(Debug)]
-struct Series {
-    /// Complete but for their places in time.
-    closed: Vec<RequestBucket>,
-    open: VecDeque<Open>,
-    /// Buckets that are kept open.
-    open_max: usize,
-    /// Rows that came after their bucket was closed: they count, but not in its quantiles.
-    late_rows: u64,
-}
-
+/// Requests that are looked at together: those of a run, a bucket, a cell.
 #[derive(Debug, Default)]
-struct Open {
-    counts: RequestCounts,
+pub(crate) struct Requests {
+    pub(crate) counts: RequestCounts,
     slo_factor: f32,
     cold_models: BTreeSet<u32>,
-    latency: Distribution,
     success_latency: Distribution,
+    /// That of refusals and timeouts; apart, so that no request is recorded twice.
+    failure_latency: Distribution,
 }
 
-impl Series {
-    fn new(width: Span) -> Self {
-        let slack = DISORDER.get().div_ceil(width.get().max(1));
-        let open_max = usize::try_from(slack).unwrap_or(usize::MAX).saturating_add(1);
-        let open_max = open_max.clamp(2, OPEN_MAX);
-        Self { closed: Vec::new(), open: VecDeque::new(), open_max, late_rows: 0 }
-    }
-
-    fn count(&mut self, bucket: usize, row: &RequestRow) {
-        self.close_before((bucket + 1).saturating_sub(self.open_max));
-        let Some(at) = bucket.checked_sub(self.closed.len()) else {
-            self.closed[bucket].counts.count(row);
-            self.late_rows += 1;
-            return;
-        };
-        if at >= self.open.len() {
-            self.open.resize_with(at + 1, Open::default);
-        }
-        self.open[at].count(row);
-    }
-
-    /// Closes all buckets before this one; those that nothing came for are empty.
-    fn close_before(&mut self, bucket: usize) {
-        while self.closed.len() < bucket {
-            match self.open.pop_front() {
-                Some(open) => self.closed.push(open.close()),
-                None if bucket == usize::MAX => break,
-                None => self.closed.push(RequestBucket::default()),
-            }
-        }
+impl Requests {
+    /// That of all requests.
+    fn latency(&self) -> Distribution {
+        self.success_latency.with(&self.failure_latency)
     }
 }
 
-impl Open {
+impl Tally for Requests {
+    type Row = RequestRow;
+    type Closed = RequestBucket;
+
     fn count(&mut self, row: &RequestRow) {
         self.counts.count(row);
         self.slo_factor = self.slo_factor.max(row.slo_factor);
-        self.latency.record(row.latency.get());
         if row.is_success() {
             self.success_latency.record(row.latency.get());
+        } else {
+            self.failure_latency.record(row.latency.get());
         }
         if row.is_cold_success() {
             self.cold_models.insert(row.model_id.get());
@@ -240,15 +203,13 @@ impl Open {
             counts: self.counts,
             slo_factor: f64::from(self.slo_factor),
             cold_models: u64::try_from(self.cold_models.len()).unwrap_or(u64::MAX),
-            latency_ms: self.latency.spread_ms(),
+            latency_ms: self.latency().spread_ms(),
             success_latency_ms: self.success_latency.spread_ms(),
             ..RequestBucket::default()
         }
     }
+
+    fn count_late(closed: &mut RequestBucket, row: &RequestRow) {
+        closed.counts.count(row);
+    }
 }
-
-/// How much later than its turn a row may come: logs are written twice a second from several rings.
-const DISORDER: Span = Span::from_secs(2);
-
-/// The most buckets that are open at once: 64 pairs of distributions are some 20 MiB.
-const OPEN_MAX: usize = 64;
