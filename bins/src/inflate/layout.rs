@@ -223,6 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn the_headers_are_the_originals() {
+        let [task, action, request] =
+            [Task::columns(), Action::columns(), Request::columns()].map(|names| names.join(" "));
+        assert_eq!(
+            task,
+            "action_id action_type task_type executor_id gpu_id status model_id batch_size enqueued \
+             eligible_for_dequeue dequeued exec_complete async_complete async_wait async_duration queue_latency \
+             total_latency"
+        );
+        assert_eq!(action, "telemetry_type action_id action_type status timestamp");
+        let (own, tasks) = request.split_at(request.find(" CPU").unwrap());
+        assert_eq!(
+            own,
+            "request_id model_id arrived submitted complete execution_latency total_latency"
+        );
+        let names = ["CPU", "PCIe_H2D_Weights", "PCIe_H2D_Inputs", "GPU", "PCIe_D2H_Output"];
+        let wanted = names.map(|name| format!(" {name} {name}_queue {name}_sync {name}_async"));
+        assert_eq!(tasks, wanted.concat());
+    }
+
+    #[test]
     fn a_tasks_columns_are_in_the_originals_order_and_its_latencies_added() {
         let (rows, broken) = read::<Task>(&task(3, 1_000));
         assert!(broken.is_none());

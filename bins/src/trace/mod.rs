@@ -59,20 +59,23 @@ enum NoTrace {
 /// Writes the trace.
 ///
 /// # Errors
-/// If there is no action log or nothing in that part of it, or a file cannot be read or written. A
-/// damaged log gives what comes before the damage.
+/// If there is no action log or nothing in that part of it, or a file cannot be read or written; and,
+/// after what comes before the damage has been written, if the log is damaged (a last line that is cut off is
+/// only said).
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { dir, out, from, length, picture } = arguments;
     let run = find(std::slice::from_ref(dir))?.into_iter().next();
     let logs = run.map(|run| run.logs).filter(|logs| !logs.actions.is_empty());
     let logs = logs.ok_or_else(|| NoTrace::NoLog(dir.clone()))?;
-    let Some((first, last)) = ends(&logs) else { return Err(NoTrace::Nothing(Span::ZERO).into()) };
+    let (first, last) = ends(&logs).unwrap_or_default();
     let (rows, errors) = rows(&logs, first + *from, first + *from + *length);
-    for error in errors {
+    let (cut, damage): (Vec<_>, Vec<_>) = errors.into_iter().partition(tsv::ReadError::is_cut);
+    for error in cut {
         say(&format!("note: {error}"));
     }
+    let damage = damage.into_iter().next().map_or(Ok(()), |error| Err(Failure::from(error)));
     if rows.is_empty() {
-        return Err(NoTrace::Nothing(last - first).into());
+        return damage.and(Err(NoTrace::Nothing(last - first).into()));
     }
     if rows.len() > ACTIONS_MAX {
         return Err(NoTrace::TooMany.into());
@@ -95,7 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         std::fs::write(&path, svg).map_err(unwritten(&path))?;
         say(&format!("Picture: {}", path.display()));
     }
-    Ok(())
+    damage
 }
 
 /// A picture of a short time in the middle of a run; `None` without actions there.
