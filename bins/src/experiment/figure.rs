@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use clockwork_config::experiment::{Experiment, Figure, Measure};
+use clockwork_config::experiment::{Figure, Measure};
 use clockwork_config::unit::parse_span;
 use clockwork_wire::Span;
 
+use super::document::Document;
 use super::outcome::Outcome;
 use super::table::{median, points};
 use super::verdict::chosen;
@@ -16,42 +17,37 @@ use crate::bench::plot::Plot;
 ///
 /// # Errors
 /// If a file cannot be written.
-pub(super) fn draw(
-    experiment: &Experiment,
-    outcomes: &[Outcome],
-    dir: &Path,
-) -> Result<(), Failure> {
-    for figure in &experiment.figures {
-        let plot = plot(figure, outcomes);
-        if plot.lines.iter().any(|(_, points)| !points.is_empty()) {
-            plot.draw(&dir.join(format!("{}.svg", figure.file)))?;
+pub(super) fn draw(document: &Document, dir: &Path) -> Result<(), Failure> {
+    for figure in &document.figures {
+        let lines = lines(figure, &document.outcomes);
+        if lines.iter().any(|(_, points)| !points.is_empty()) {
+            let (title, x, y) =
+                (figure.title.clone(), bottom(figure).into(), figure.y.name().into());
+            Plot { title, x, y, lines }.draw(&dir.join(format!("{}.svg", figure.file)))?;
         }
     }
     Ok(())
 }
 
-fn plot(figure: &Figure, outcomes: &[Outcome]) -> Plot {
+/// What runs along the bottom.
+pub(crate) fn bottom(figure: &Figure) -> &str {
+    figure.x.as_deref().unwrap_or("seconds, or SLO factor")
+}
+
+/// The lines of a figure: name and points in rising order of x.
+pub(crate) fn lines(figure: &Figure, outcomes: &[Outcome]) -> Vec<(String, Vec<(f64, f64)>)> {
     let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     for trials in points(outcomes).filter(|trials| chosen(&trials[0], &figure.at)) {
         add(&mut lines, name(figure, &trials[0]), values(figure, trials, figure.y));
         if figure.bound {
-            add(
-                &mut lines,
-                "what the devices can do".into(),
-                values(figure, trials, Measure::Bound),
-            );
+            add(&mut lines, BOUND.into(), values(figure, trials, Measure::Bound));
         }
     }
     for (_, points) in &mut lines {
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         points.dedup_by(|a, b| (a.0 - b.0).abs() < 1e-9);
     }
-    Plot {
-        title: figure.title.clone(),
-        x: figure.x.clone().unwrap_or_else(|| "seconds, or SLO factor".into()),
-        y: figure.y.name().into(),
-        lines,
-    }
+    lines
 }
 
 /// Points of a line, which may be there already.
@@ -85,6 +81,9 @@ fn number(text: &str) -> Option<f64> {
     let span = || parse_span(text).ok().map(Span::as_millis_f64);
     text.parse().ok().or_else(span)
 }
+
+/// The line of the bound.
+const BOUND: &str = "what the devices can do";
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 
 mod cell;
 mod detached;
+mod document;
 mod figure;
 mod gather;
 mod launch;
@@ -29,6 +30,10 @@ use clockwork_runtime::shutdown::Shutdown;
 pub use self::cell::Cell;
 pub use self::outcome::Outcome;
 pub use self::verdict::Verdict;
+
+pub(crate) use self::document::Document;
+pub(crate) use self::figure::{bottom, lines};
+pub(crate) use self::table::{Row, median, points, row, shown};
 
 use self::results::Results;
 use self::runs::Runs;
@@ -136,7 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let ran = runs.all(&mut results);
     let verdicts = results.finish(&experiment, shutdown.is_wanted())?;
     ran?;
-    say(&results.table(&experiment));
+    say(&results.table());
     for verdict in &verdicts {
         say(&verdict.to_string());
     }

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clockwork_config::experiment::{Experiment, Extent};
-use serde::Serialize;
 
+use super::document::{Document, FILE};
 use super::outcome::Outcome;
 use super::verdict::{self, Verdict};
 use super::{figure, table};
@@ -17,21 +17,7 @@ use crate::Failure;
 pub(super) struct Results {
     dir: PathBuf,
     log: File,
-    experiment: String,
-    extent: &'static str,
-    trials: u32,
-    /// In the order of points and trials.
-    outcomes: Vec<Outcome>,
-}
-
-/// What the file holds.
-#[derive(Serialize)]
-struct Document<'a> {
-    experiment: &'a str,
-    extent: &'a str,
-    trials: u32,
-    verdicts: &'a [Verdict],
-    outcomes: &'a [Outcome],
+    document: Document,
 }
 
 /// The results cannot be written.
@@ -60,14 +46,8 @@ impl Results {
         let mut file = File::create(&log).map_err(unwritten)?;
         writeln!(file, "{name}: {}", experiment.title).map_err(unwritten)?;
         writeln!(file, "{}, {trials} trials of each point", extent.name()).map_err(unwritten)?;
-        Ok(Self {
-            dir: dir.into(),
-            log: file,
-            experiment: name.into(),
-            extent: extent.name(),
-            trials,
-            outcomes: Vec::new(),
-        })
+        let document = Document::new(name, experiment, extent, trials);
+        Ok(Self { dir: dir.into(), log: file, document })
     }
 
     /// Keeps what a run came to.
@@ -80,9 +60,10 @@ impl Results {
         let end = if outcome.complete { "done" } else { "broken off" };
         self.note(&format!("{}, trial {}: {end}", choices.join(", "), outcome.trial))?;
         let place = |o: &Outcome| (o.point, o.trial);
-        let at = self.outcomes.partition_point(|other| place(other) < place(&outcome));
-        self.outcomes.insert(at, outcome);
-        self.write_document(&[])
+        let outcomes = &mut self.document.outcomes;
+        let at = outcomes.partition_point(|other| place(other) < place(&outcome));
+        outcomes.insert(at, outcome);
+        self.write_document()
     }
 
     /// Writes everything that follows from the outcomes, and what became of the expectations.
@@ -94,12 +75,13 @@ impl Results {
         experiment: &Experiment,
         broken_off: bool,
     ) -> Result<Vec<Verdict>, Failure> {
-        let verdicts = verdict::judge(experiment, &self.outcomes);
-        self.write_document(&verdicts)?;
+        self.document.verdicts = verdict::judge(experiment, &self.document.outcomes);
+        self.write_document()?;
+        let verdicts = self.document.verdicts.clone();
         let lines: Vec<_> = verdicts.iter().map(|verdict| format!("* {verdict}")).collect();
-        let text = format!("{}\n{}\n", self.table(experiment), lines.join("\n"));
+        let text = format!("{}\n{}\n", self.table(), lines.join("\n"));
         self.write("table.md", text.as_bytes())?;
-        figure::draw(experiment, &self.outcomes, &self.dir)?;
+        figure::draw(&self.document, &self.dir)?;
         for verdict in &verdicts {
             self.note(&verdict.to_string())?;
         }
@@ -111,19 +93,12 @@ impl Results {
     }
 
     /// The table of what there is.
-    pub(super) fn table(&self, experiment: &Experiment) -> String {
-        table::markdown(experiment, &self.outcomes)
+    pub(super) fn table(&self) -> String {
+        table::markdown(&self.document)
     }
 
-    fn write_document(&self, verdicts: &[Verdict]) -> Result<(), Failure> {
-        let document = Document {
-            experiment: &self.experiment,
-            extent: self.extent,
-            trials: self.trials,
-            verdicts,
-            outcomes: &self.outcomes,
-        };
-        self.write("results.json", &serde_json::to_vec_pretty(&document)?)
+    fn write_document(&self) -> Result<(), Failure> {
+        self.write(FILE, &serde_json::to_vec_pretty(&self.document)?)
     }
 
     /// Writes a file whole or not at all.

@@ -2,41 +2,62 @@
 
 use std::fmt::Write as _;
 
-use clockwork_config::experiment::{Experiment, Measure};
+use clockwork_config::experiment::Measure;
 
+use super::document::Document;
 use super::outcome::Outcome;
 
 /// The table in Markdown.
-pub(super) fn markdown(experiment: &Experiment, outcomes: &[Outcome]) -> String {
-    let axes = experiment.axes.iter().map(|axis| axis.name.as_str());
-    let heads: Vec<_> = axes.chain(experiment.columns.iter().map(|column| column.name())).collect();
+pub(super) fn markdown(document: &Document) -> String {
+    let Document { columns, outcomes, .. } = document;
+    let axes = outcomes.first().into_iter().flat_map(|outcome| &outcome.choices);
+    let axes = axes.map(|(axis, _)| axis.as_str());
+    let heads: Vec<_> = axes.chain(columns.iter().map(|column| column.name())).collect();
     let mut text = format!("| {} |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len()));
     for trials in points(outcomes) {
-        let choices = trials[0].choices.iter().map(|(_, value)| value.clone());
-        let values = experiment.columns.iter().map(|&column| {
-            median(trials, |o| o.measure(column)).map_or_else(|| "-".into(), |v| shown(column, v))
-        });
-        let mark = if trials.iter().all(|trial| trial.complete) { "" } else { " (broken off)" };
-        let line: Vec<_> = choices.chain(values).collect();
-        let _ = writeln!(text, "| {} |{mark}", line.join(" | "));
+        let Row { mut choices, values, broken_off } = row(columns, trials);
+        choices.extend(values);
+        let mark = if broken_off { " (broken off)" } else { "" };
+        let _ = writeln!(text, "| {} |{mark}", choices.join(" | "));
     }
     text
 }
 
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// The value of each axis.
+    pub(crate) choices: Vec<String>,
+    /// The value of each column.
+    pub(crate) values: Vec<String>,
+    /// Whether a trial was broken off.
+    pub(crate) broken_off: bool,
+}
+
+/// The row of a point: the medians of its trials.
+pub(crate) fn row(columns: &[Measure], trials: &[Outcome]) -> Row {
+    let choices = trials[0].choices.iter().map(|(_, value)| value.clone()).collect();
+    let values = columns.iter().map(|&column| {
+        median(trials, |o| o.measure(column)).map_or_else(|| "-".into(), |v| shown(column, v))
+    });
+    let broken_off = trials.iter().any(|trial| !trial.complete);
+    Row { choices, values: values.collect(), broken_off }
+}
+
 /// The outcomes by point: each group is the trials of one.
-pub(super) fn points(outcomes: &[Outcome]) -> impl Iterator<Item = &[Outcome]> {
+pub(crate) fn points(outcomes: &[Outcome]) -> impl Iterator<Item = &[Outcome]> {
     outcomes.chunk_by(|a, b| a.point == b.point)
 }
 
 /// The median of what the trials have, the lower one of two.
-pub(super) fn median(trials: &[Outcome], of: impl Fn(&Outcome) -> Option<f64>) -> Option<f64> {
+pub(crate) fn median(trials: &[Outcome], of: impl Fn(&Outcome) -> Option<f64>) -> Option<f64> {
     let mut values: Vec<f64> = trials.iter().filter_map(of).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len().checked_sub(1)? / 2).copied()
 }
 
 /// A value with its unit, short enough for a column.
-pub(super) fn shown(measure: Measure, value: f64) -> String {
+pub(crate) fn shown(measure: Measure, value: f64) -> String {
     match measure {
         Measure::Satisfaction | Measure::OfBound | Measure::LastOfPeak => percent(value),
         Measure::Executing | Measure::Copying | Measure::Cold => format!("{:.1} %", value * 100.0),

@@ -4,26 +4,33 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use clockwork_config::experiment::{Expect, Experiment};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::outcome::Outcome;
 use super::table::{median, points, shown};
 
 /// How an expectation was met.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// What was expected, in words.
     pub expected: String,
     /// Where the bound comes from.
     pub source: String,
     /// The worst value of those that count, and where; none if nothing was measured.
+    #[serde(deserialize_with = "worst")]
     pub worst: Option<(f64, String)>,
     /// Points, or cells, that count.
     pub count: usize,
     /// Of these, how many miss the bound.
     pub missed: usize,
     /// The worst value as people read it.
-    shown: String,
+    pub(crate) shown: String,
+}
+
+/// JSON has no number for what is none.
+fn worst<'de, D: Deserializer<'de>>(from: D) -> Result<Option<(f64, String)>, D::Error> {
+    let worst = Option::<(Option<f64>, String)>::deserialize(from)?;
+    Ok(worst.map(|(value, place)| (value.unwrap_or(f64::NAN), place)))
 }
 
 /// What became of every expectation, in their order.
@@ -185,5 +192,16 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_missed() {
         assert!(!verdict(&drop_of(-1.0), &[]).holds());
+    }
+
+    #[test]
+    fn a_verdict_comes_back_from_json_also_without_a_value() {
+        let none = Expect { from: None, measure: Measure::LowestFactor, ..drop_of(-1.0) };
+        let outcomes = [outcome(0, "0 0", &[]), outcome(1, "12 16", &[])];
+        let verdict = verdict(&none, &outcomes);
+        assert!(verdict.worst.as_ref().is_some_and(|(value, _)| value.is_nan()));
+        let json = serde_json::to_string(&verdict).unwrap();
+        let back: Verdict = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.to_string(), verdict.to_string());
     }
 }

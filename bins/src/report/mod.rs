@@ -1,6 +1,7 @@
-//! `clockwork report DIR...`: what runs come to, as one page with figures and tables.
+//! `clockwork report DIR...`: what runs and experiments come to, as one page with figures and tables.
 
 mod comparison;
+mod experiments;
 mod figures;
 mod page;
 mod source;
@@ -20,13 +21,16 @@ use crate::Failure;
 use crate::chart::Chart;
 use crate::process::say;
 use crate::trace;
+use experiments::Ran;
+use page::Page;
 
 pub use source::{Named, find};
 
 /// The command line of `clockwork report`.
 #[derive(Debug, Parser)]
 pub struct Arguments {
-    /// Folders with logs: `clockwork_request_log.tsv` and `clockwork_action_log.tsv`, or
+    /// Folders of experiments, as `clockwork experiment` leaves them; several of one experiment are compared. Or
+    /// folders with logs: `clockwork_request_log.tsv` and `clockwork_action_log.tsv`, or
     /// `file=controller_I_request.tsv` and `file=controller_I_action.tsv` for runs I = 1, 2, ...; or folders of
     /// such folders
     #[arg(required = true, value_name = "DIR")]
@@ -84,14 +88,43 @@ struct Damaged {
     first: String,
 }
 
-/// Measures every run and writes the report.
+/// What a report is about.
+#[derive(Debug, Default)]
+struct Found {
+    /// Experiments, by name.
+    experiments: Vec<Vec<Ran>>,
+    /// Runs that have logs, those of experiments too.
+    runs: Vec<Named>,
+    /// Whether the runs are trials of figure 11.
+    trials: bool,
+}
+
+impl Found {
+    fn of(arguments: &Arguments) -> Result<Self, Failure> {
+        let (mut experiments, mut runs) = (Vec::new(), Vec::new());
+        for (trial, dir) in arguments.dirs.iter().enumerate() {
+            let here = experiments::find(dir)?;
+            if here.is_empty() {
+                runs.extend(source::needed(dir, trial)?);
+            }
+            for ran in here {
+                runs.extend(ran.logs(trial)?);
+                experiments.push(ran);
+            }
+        }
+        source::tell_apart(&mut runs);
+        let trials = arguments.trials || experiments.is_empty() && source::are_trials(&runs);
+        Ok(Self { experiments: experiments::by_name(experiments), runs, trials })
+    }
+}
+
+/// Measures every run that has logs, and writes the report.
 ///
 /// # Errors
-/// If there are no logs, nothing is left of them, or a file cannot be written; and, after the report
-/// has been written, if a log is damaged (a last line that is cut off is only said).
+/// If there are neither results nor logs, nothing is left of them, or a file cannot be written; and,
+/// after the report has been written, if a log is damaged (a last line that is cut off is only said).
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let found = find(&arguments.dirs)?;
-    let trials = arguments.trials || source::are_trials(&found);
+    let Found { experiments, runs: found, trials } = Found::of(arguments)?;
     let view = view(arguments, trials);
     let mut damage = Vec::new();
     let mut runs = Vec::new();
@@ -104,8 +137,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let problems = errors.iter().map(ToString::to_string).collect();
         runs.push(Measured { named, analysis, problems });
     }
-    write(&runs, trials, &arguments.out)?;
-    for line in table::console(&runs) {
+    write(&experiments, &runs, trials, &arguments.out)?;
+    let lines = experiments.iter().flat_map(|group| experiments::console(group));
+    for line in lines.chain(table::console(&runs)) {
         say(&line);
     }
     say(&format!("Report: {}", arguments.out.join("report.html").display()));
@@ -126,9 +160,28 @@ fn view(arguments: &Arguments, trials: bool) -> View {
     }
 }
 
-fn write(runs: &[Measured], trials: bool, out: &Path) -> Result<(), Failure> {
+fn write(
+    experiments: &[Vec<Ran>],
+    runs: &[Measured],
+    trials: bool,
+    out: &Path,
+) -> Result<(), Failure> {
     create(out)?;
-    let mut page = page::Page::new();
+    let mut page = Page::new();
+    for group in experiments {
+        experiments::add(&mut page, group, out)?;
+    }
+    if !experiments.is_empty() {
+        put(&out.join("experiments.csv"), &experiments::csv(experiments))?;
+    }
+    if !runs.is_empty() {
+        add_runs(&mut page, runs, trials, out)?;
+    }
+    put(&out.join("report.html"), &page.finish())
+}
+
+/// Adds all runs to the page, and writes their figures, CSV and JSON.
+fn add_runs(page: &mut Page, runs: &[Measured], trials: bool, out: &Path) -> Result<(), Failure> {
     if trials {
         let (figures, csv) = trials::figures(runs);
         for (name, text) in csv {
@@ -148,9 +201,8 @@ fn write(runs: &[Measured], trials: bool, out: &Path) -> Result<(), Failure> {
             put(&folder.join("timeline.svg"), &svg)?;
             page.timeline(&svg);
         }
-        page.end_run();
+        page.close();
     }
-    put(&out.join("report.html"), &page.finish())?;
     put(&out.join("report.csv"), &table::csv(runs))?;
     put(&out.join("report.json"), &json(runs)?)
 }

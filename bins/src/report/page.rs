@@ -26,6 +26,42 @@ impl Page {
         self.figures(svgs);
     }
 
+    /// Begins something that can be folded away.
+    pub(super) fn open(&mut self, title: &str) {
+        self.push(&format!("<details open><summary><h2>{}</h2></summary>\n", escaped(title)));
+    }
+
+    /// Ends it.
+    pub(super) fn close(&mut self) {
+        self.push("</details>\n");
+    }
+
+    /// A text under a word; nothing without a text.
+    pub(super) fn paragraph(&mut self, word: &str, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() {
+            self.push(&format!("<p><b>{}:</b> {}</p>\n", escaped(word), escaped(text)));
+        }
+    }
+
+    /// A table under a heading; nothing if it has but a head.
+    pub(super) fn part(&mut self, title: &str, rows: &[Vec<String>]) {
+        if rows.len() > 1 {
+            self.push(&format!("<h3>{}</h3>\n", escaped(title)));
+            self.rows(rows);
+        }
+    }
+
+    /// The same, folded away.
+    pub(super) fn folded(&mut self, title: &str, rows: &[Vec<String>]) {
+        if rows.len() > 1 {
+            let title = escaped(title);
+            self.push(&format!("<details><summary><h3>{title}</h3></summary>\n"));
+            self.rows(rows);
+            self.close();
+        }
+    }
+
     /// All runs, one a column.
     pub(super) fn table(&mut self, runs: &[Measured]) {
         let mut rows = vec![vec![String::new()]];
@@ -40,8 +76,7 @@ impl Page {
 
     /// One run: what was wrong with its logs, its figures, its tables.
     pub(super) fn run(&mut self, run: &Measured, svgs: &[String]) {
-        let name = escaped(&run.named.name);
-        self.push(&format!("<details open><summary><h2>{name}</h2></summary>\n"));
+        self.open(&run.named.title());
         for problem in &run.problems {
             self.push(&format!("<p class=\"problem\">{}</p>\n", escaped(problem)));
         }
@@ -58,16 +93,13 @@ impl Page {
         self.push(&format!("<h3>In the middle of the run</h3>\n<figure>{svg}</figure>\n"));
     }
 
-    pub(super) fn end_run(&mut self) {
-        self.push("</details>\n");
-    }
-
     pub(super) fn finish(mut self) -> String {
         self.push("</body>\n</html>\n");
         self.0
     }
 
-    fn figures(&mut self, svgs: &[String]) {
+    /// Figures beside each other.
+    pub(super) fn figures(&mut self, svgs: &[String]) {
         self.push("<div class=\"figures\">\n");
         for svg in svgs {
             self.push(&format!("<figure>{svg}</figure>\n"));
@@ -89,14 +121,10 @@ impl Page {
                 vec![kind.to_owned(), status.to_string(), text, count.to_string()]
             }));
         }
-        self.push("<h3>Outcomes</h3>\n");
-        self.rows(&rows);
+        self.part("Outcomes", &rows);
     }
 
     fn groups(&mut self, summary: &Summary) {
-        if summary.groups.is_empty() {
-            return;
-        }
         let head =
             ["group", "goodput (1/s)", "offered (1/s)", "in time (%)", "p50 (ms)", "p99 (ms)"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -107,8 +135,7 @@ impl Page {
             let values = values.into_iter().chain([latency.p50, latency.p99]).map(shown);
             [group.name.clone()].into_iter().chain(values).collect()
         }));
-        self.push("<h3>Groups</h3>\n");
-        self.rows(&rows);
+        self.part("Groups", &rows);
     }
 
     fn errors(&mut self, summary: &Summary) {
@@ -128,8 +155,7 @@ impl Page {
                 rows.push(cells.into_iter().chain(values).collect());
             }
         }
-        self.push("<h3>Predictions</h3>\n");
-        self.rows(&rows);
+        self.part("Predictions", &rows);
     }
 
     fn devices(&mut self, devices: &[DeviceSummary]) {
@@ -152,8 +178,7 @@ impl Page {
             let name = format!("W{worker}-GPU{gpu}");
             [name].into_iter().chain(counts).chain([shown(w.batch_size)]).chain(parts).collect()
         }));
-        self.push("<h3>Devices</h3>\n");
-        self.rows(&rows);
+        self.part("Devices", &rows);
         if devices.len() > DEVICES {
             self.push(&format!(
                 "<p>... and {} more, in report.json</p>\n",
@@ -194,7 +219,7 @@ const HEAD: &str = "<!doctype html>
 <title>Clockwork report</title>
 <style>
 body { font-family: sans-serif; margin: 2em auto; max-width: 1600px; padding: 0 1em; color: #222; }
-h2 { display: inline-block; margin: 1em 0 0.4em; }
+h2, summary h3 { display: inline-block; margin: 1em 0 0.4em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(520px, 1fr)); gap: 0.6em; }
 figure { margin: 0; border: 1px solid #ddd; }
 figure svg { width: 100%; height: auto; display: block; }

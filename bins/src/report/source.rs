@@ -16,15 +16,28 @@ pub struct Named {
     pub(super) trial: usize,
     /// Its number in a folder of numbered logs.
     pub(crate) number: Option<u32>,
+    /// What was run, if results say so.
+    pub(super) about: String,
     /// Its files.
     pub logs: Logs,
+}
+
+impl Named {
+    /// Its name, and what was run.
+    pub(super) fn title(&self) -> String {
+        if self.about.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}: {}", self.name, self.about)
+        }
+    }
 }
 
 /// Nothing to report on.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{} has no logs: neither clockwork_request_log.tsv nor file=controller_1_request.tsv is there, nor a folder with \
-     them{}", dir.display(), if *binary { BINARY } else { "" }
+     them, nor an experiment's results.json{}", dir.display(), if *binary { BINARY } else { "" }
 )]
 struct NoLogs {
     dir: PathBuf,
@@ -40,20 +53,37 @@ const BINARY: &str = "; `clockwork log` turns binary logs into TSV";
 pub fn find(dirs: &[PathBuf]) -> Result<Vec<Named>, Failure> {
     let mut runs = Vec::new();
     for (trial, dir) in dirs.iter().enumerate() {
-        let mut here = in_folder(dir, trial)?;
-        if here.is_empty() {
-            for folder in entries(dir)?.into_iter().filter(|path| path.is_dir()) {
-                here.extend(in_folder(&folder, trial)?);
-            }
-        }
-        if here.is_empty() {
-            let binary = dir.join("clockwork_request_log.bin").exists();
-            return Err(NoLogs { dir: dir.clone(), binary }.into());
-        }
-        runs.extend(here);
+        runs.extend(needed(dir, trial)?);
     }
     tell_apart(&mut runs);
     Ok(runs)
+}
+
+/// The runs that have logs in a folder, of which there is one at least.
+///
+/// # Errors
+/// If a folder cannot be read or there is no log.
+pub(super) fn needed(dir: &Path, trial: usize) -> Result<Vec<Named>, Failure> {
+    let here = within(dir, trial)?;
+    if here.is_empty() {
+        let binary = dir.join("clockwork_request_log.bin").exists();
+        return Err(NoLogs { dir: dir.to_owned(), binary }.into());
+    }
+    Ok(here)
+}
+
+/// The runs that have logs in a folder, or else in the folders within it.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub(super) fn within(dir: &Path, trial: usize) -> Result<Vec<Named>, Failure> {
+    let mut here = in_folder(dir, trial)?;
+    if here.is_empty() {
+        for folder in entries(dir)?.into_iter().filter(|path| path.is_dir()) {
+            here.extend(in_folder(&folder, trial)?);
+        }
+    }
+    Ok(here)
 }
 
 /// Whether these are several folders of numbered logs.
@@ -64,14 +94,13 @@ pub(super) fn are_trials(runs: &[Named]) -> bool {
 
 fn in_folder(dir: &Path, trial: usize) -> Result<Vec<Named>, Failure> {
     let paths = entries(dir)?;
-    let folder = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let folder =
-        folder.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+    let folder = name_of(dir);
     let mut runs = Vec::new();
     let [requests, actions] = ["request", "action"].map(|kind| parts(&paths, kind));
     if !requests.is_empty() {
         let logs = Logs { requests, actions };
-        runs.push(Named { name: folder.clone(), trial, number: None, logs });
+        let (name, about) = (folder.clone(), String::new());
+        runs.push(Named { name, trial, number: None, about, logs });
     }
     let mut numbers: Vec<u32> = paths.iter().filter_map(|path| number(path)).collect();
     numbers.sort_unstable();
@@ -79,9 +108,16 @@ fn in_folder(dir: &Path, trial: usize) -> Result<Vec<Named>, Failure> {
         let log = |kind: &str| dir.join(format!("file=controller_{number}_{kind}.tsv"));
         let actions = Some(log("action")).filter(|path| path.exists()).into_iter().collect();
         let logs = Logs { requests: vec![log("request")], actions };
-        runs.push(Named { name: format!("{folder}-{number}"), trial, number: Some(number), logs });
+        let (name, about) = (format!("{folder}-{number}"), String::new());
+        runs.push(Named { name, trial, number: Some(number), about, logs });
     }
     Ok(runs)
+}
+
+/// What a folder is called.
+pub(super) fn name_of(dir: &Path) -> String {
+    let folder = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    folder.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The parts of a log, the full one that was put aside first.
@@ -99,7 +135,7 @@ fn number(path: &Path) -> Option<u32> {
     name.strip_prefix("file=controller_")?.strip_suffix("_request.tsv")?.parse().ok()
 }
 
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |source| Unreadable { dir: dir.to_owned(), source };
     let entries = fs::read_dir(dir).map_err(unreadable)?;
     let mut paths = Vec::new();
@@ -138,7 +174,7 @@ struct Unreadable {
 }
 
 /// Runs of one name get the number of their place.
-fn tell_apart(runs: &mut [Named]) {
+pub(super) fn tell_apart(runs: &mut [Named]) {
     let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
     for (at, run) in runs.iter_mut().enumerate() {
         let same = names.iter().filter(|name| **name == run.name).count();

@@ -117,7 +117,7 @@ pub(super) fn series(analysis: &Analysis) -> String {
 }
 
 /// A name as a cell of a CSV file.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     if name.contains([',', '"', '\n']) {
         return format!("\"{}\"", name.replace('"', "\"\""));
     }

@@ -21,6 +21,7 @@ mod log_formats;
 mod logs;
 mod models;
 mod process;
+mod report;
 mod scripts;
 mod serving;
 mod session;

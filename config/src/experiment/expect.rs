@@ -105,7 +105,7 @@ pub struct Expect {
 }
 
 /// A figure: lines of a measure over an axis, or over the cells of each run.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
     /// The name of its file, without ending.
