@@ -20,7 +20,7 @@ use crate::{Failure, process};
     name = "client",
     about = "Sends a workload to a controller and tells what became of it",
     override_usage = "client [address] [workload] [workload parameters (if required)]",
-    after_help = clockwork_workload::help(),
+    after_help = clockwork_workload::help() + EXIT_CODES,
     disable_version_flag = true
 )]
 pub struct Arguments {
@@ -65,6 +65,10 @@ pub struct Arguments {
     config: Option<PathBuf>,
 }
 
+const EXIT_CODES: &str = "
+Exit codes: 0 done; 1 an unknown workload, or work that cannot be done; 2 a wrong command line (the
+original: 1 if words are missing, and a crash if parameters are)";
+
 /// Runs a workload.
 ///
 /// # Errors
@@ -72,7 +76,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     process::begin(1)?;
     let usage = |error: clockwork_workload::UsageError| Failure::usage(error.to_string());
-    let found = registry::find(&arguments.workload).map_err(usage)?;
+    // An unknown workload ends the process with 1, as it ends the original's.
+    let found = registry::find(&arguments.workload)?;
     let Config { client, network, cores, .. } = configuration(arguments)?;
     let context = arguments.trace.context(client.seed)?;
     let plan = found.plan(&arguments.parameters, &context).map_err(usage)?;

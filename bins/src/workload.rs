@@ -45,7 +45,7 @@ impl TraceArguments {
         Ok(Context {
             models: models()?.names,
             seed,
-            library: Arc::new(self.folder()),
+            files: Arc::new(self.folder()),
             scale_rows: self.scale_rows,
             scale_rate: self.scale_rate,
             shuffle: self.shuffle,

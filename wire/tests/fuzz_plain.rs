@@ -79,17 +79,26 @@ fn the_corpus_is_survived() {
     }
 }
 
-/// Run with `--ignored` after a change of the schema.
+/// With `CLOCKWORK_BLESS=1` it writes them instead, for the fuzzer to start from.
 #[test]
-#[ignore = "writes wire/fuzz/corpus from the seeds, for the fuzzer to start from"]
-fn write_the_seeds_into_the_corpus() {
+fn the_seeds_in_the_corpus_are_fresh() {
+    let bless = std::env::var("CLOCKWORK_BLESS").is_ok_and(|bless| bless == "1");
     for (name, _, seeds) in TARGETS {
-        fs::create_dir_all(corpus(name)).unwrap();
-        for (n, bytes) in seeds().iter().enumerate() {
-            fs::write(corpus(name).join(format!("seed-{n}")), bytes).unwrap();
+        let seeds = seeds();
+        for (n, bytes) in seeds.iter().enumerate() {
+            let path = corpus(name).join(format!("seed-{n}"));
+            if bless {
+                fs::create_dir_all(corpus(name)).unwrap();
+                fs::write(&path, bytes).unwrap();
+            }
+            assert!(fs::read(&path).is_ok_and(|file| file == *bytes), "{} {STALE}", path.display());
         }
+        let left = corpus(name).join(format!("seed-{}", seeds.len()));
+        assert!(!left.exists(), "{} is of no seed any longer: delete it", left.display());
     }
 }
+
+const STALE: &str = "is stale: CLOCKWORK_BLESS=1 cargo test -p clockwork-wire --test fuzz_plain";
 
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clockwork_simulator::Trace;
-use clockwork_workload::trace::{Folder, Library};
+use clockwork_workload::trace::{Files, Folder};
 
 use crate::workload::sample;
 

@@ -63,7 +63,7 @@ fn a_bad_number_on_a_command_line_is_refused_by_its_name() {
 fn an_unknown_workload_is_answered_with_the_valid_ones() {
     let bench = Bench::new();
     let Ended { code, err, .. } = bench.start("client", &["127.0.0.1:9", "simpel"]).end();
-    assert_eq!(code, Some(2));
+    assert_eq!(code, Some(1));
     assert!(err.contains("`simpel`") && err.contains("spam, single-spam, simple"), "{err}");
 }
 

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let context = Context {
         models: (0..61).map(|model| format!("model{model:02}")).collect(),
-        library: Arc::new(Folder { days: None, file: Some(trace.into()) }),
+        files: Arc::new(Folder { days: None, file: Some(trace.into()) }),
         ..Context::default()
     };
     let plan = registry::find(workload)?.plan(parameters, &context)?;

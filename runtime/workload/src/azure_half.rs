@@ -3,7 +3,6 @@
 use clockwork_wire::Span;
 
 use crate::functions::{Replay, Spread, copies_of_all};
-use crate::generator::Load;
 use crate::{Plan, Workload};
 
 pub(crate) const WORKLOAD: Workload = Workload {
@@ -12,14 +11,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
     differs: "",
     parameters: &[],
     build: |arguments| {
-        let replay = Replay {
-            loads: copies_of_all(arguments, |_| 3_100)?,
-            spread: Spread::Blocks,
-            day: 1,
-            load: Load { value: 1.0, unit: 1.0, per_gpu: false },
-            interval: Span::from_secs(60),
-            random_start: false,
-        };
-        replay.plan(arguments, Plan::add)
+        let loads = copies_of_all(arguments, |_| 3_100)?;
+        let day = Replay::first_day(loads, Spread::Blocks, Span::from_secs(60));
+        day.plan(arguments, Plan::add)
     },
 };

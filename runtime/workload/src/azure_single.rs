@@ -3,7 +3,6 @@
 use clockwork_wire::Span;
 
 use crate::functions::{Replay, Spread};
-use crate::generator::Load;
 use crate::{Plan, Workload};
 
 pub(crate) const WORKLOAD: Workload = Workload {
@@ -12,14 +11,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
     differs: "",
     parameters: &[],
     build: |arguments| {
-        let replay = Replay {
-            loads: vec![("resnet50_v2".into(), 1)],
-            spread: Spread::First,
-            day: 1,
-            load: Load { value: 1.0, unit: 1.0, per_gpu: false },
-            interval: Span::from_secs(1),
-            random_start: false,
-        };
-        replay.plan(arguments, Plan::add)
+        let loads = vec![("resnet50_v2".into(), 1)];
+        let day = Replay::first_day(loads, Spread::First, Span::from_secs(1));
+        day.plan(arguments, Plan::add)
     },
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::trace::{Library, Nowhere};
+use crate::trace::{Files, Nowhere};
 
 /// What plans are made with, beside a workload's own parameters. The client and the simulator each
 /// supply theirs.
@@ -13,8 +13,8 @@ pub struct Context {
     pub models: Vec<String>,
     /// Seed of what is random in a plan: where a trace starts, the order of shuffled models.
     pub seed: u64,
-    /// Where traces and other files are.
-    pub library: Arc<dyn Library>,
+    /// Gives traces and other files.
+    pub files: Arc<dyn Files>,
     /// Functions that a trace is resampled to; 0 leaves it as it is. `None`: a sample is resampled
     /// to [`ROWS`](crate::generator::ROWS), the official dataset is not.
     pub scale_rows: Option<u32>,
@@ -32,7 +32,7 @@ impl Default for Context {
         Self {
             models: Vec::new(),
             seed: 1,
-            library: Arc::new(Nowhere),
+            files: Arc::new(Nowhere),
             scale_rows: None,
             scale_rate: None,
             shuffle: false,

@@ -38,6 +38,25 @@ pub(crate) enum Spread {
 }
 
 impl Replay {
+    /// The first day of the trace as it is, from its first minute on.
+    pub(crate) const fn first_day(
+        loads: Vec<(String, u32)>,
+        spread: Spread,
+        interval: Span,
+    ) -> Self {
+        let load = Load { value: 1.0, unit: 1.0, per_gpu: false };
+        Self { loads, spread, day: 1, load, interval, random_start: false }
+    }
+
+    /// The same for few models, 3 copies of each, over which functions take turns.
+    ///
+    /// # Errors
+    /// If there are no models.
+    pub(crate) fn striped(arguments: &Arguments<'_>, interval: Span) -> Result<Self, UsageError> {
+        let loads = copies_of_all(arguments, |models| 3 * models)?;
+        Ok(Self::first_day(loads, Spread::Striped, interval))
+    }
+
     /// The plan, with what it says of the trace.
     pub(crate) fn plan(
         self,
@@ -62,9 +81,9 @@ impl Replay {
 
     /// The rows, and the factor on their rates; notes how they came about.
     fn rows(&self, arguments: &Arguments<'_>, plan: &mut Plan) -> Result<(Rows, f64), UsageError> {
-        let Context { scale_rows, scale_rate, seed, library, .. } = arguments.context();
+        let Context { scale_rows, scale_rate, seed, files, .. } = arguments.context();
         let failed = |source| UsageError::File { workload: arguments.workload(), source };
-        let (name, trace) = library.day(self.day).map_err(failed)?;
+        let (name, trace) = files.day(self.day).map_err(failed)?;
         let sampled = trace.is_sampled();
         let rows = match scale_rows.unwrap_or(if sampled { ROWS } else { 0 }) {
             0 => Rows::of(&trace),

@@ -52,7 +52,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
 /// What was asked for, in order of time.
 fn read(arguments: &Arguments<'_>) -> Result<Vec<Asked>, FileError> {
     let file = arguments.text("file");
-    let opened = arguments.context().library.open(Path::new(file));
+    let opened = arguments.context().files.open(Path::new(file));
     let log = Log::read(file, opened.map_err(|error| FileError::of(file, error))?)?;
     Ok(log.asked)
 }

@@ -65,7 +65,7 @@ fn add(
 }
 
 fn rates(arguments: &Arguments<'_>, file: &str) -> Result<Vec<f64>, FileError> {
-    let opened = arguments.context().library.open(Path::new(file));
+    let opened = arguments.context().files.open(Path::new(file));
     let mut lines = Lines::new(file, opened.map_err(|error| FileError::of(file, error))?);
     let mut rates = Vec::new();
     while let Some((number, line)) = lines.next()? {

@@ -1,16 +1,16 @@
 //! Traces of Azure Functions: how often each function was called in each minute of a day.
 //!
 //! [`Trace::read`] takes the official dataset of 2019 and samples from it, as a stream; [`plain`]
-//! takes off a compression. A [`Library`] says where traces and other files are.
+//! takes off a compression. [`Files`] gives traces and other files.
 
 mod error;
-mod library;
+mod files;
 mod lines;
 mod log;
 mod plain;
 
 pub use error::FileError;
-pub use library::{Folder, Library, Nowhere};
+pub use files::{Files, Folder, Nowhere};
 pub(crate) use lines::Lines;
 pub(crate) use log::{Asked, Log};
 pub use plain::plain;

@@ -148,7 +148,7 @@ fn without_a_number_of_workers_it_is_the_controllers_devices() {
 #[test]
 fn a_sample_is_resampled_and_scaled_and_says_so() {
     let sample = "f,minute_1,minute_2,minute_3\na,60,0,0\nb,600,1200,0\n";
-    let context = Context { library: Arc::new(OneTrace(sample)), ..small() };
+    let context = Context { files: Arc::new(OneTrace(sample)), ..small() };
     let azure = plan_in(&context, "azure", &["1", "1", "8"]);
     assert_eq!(
         azure.notes(),
@@ -185,7 +185,7 @@ fn what_a_workload_needs_and_does_not_find_is_said() {
     let no_trace = Context { models: vec!["m".into()], ..Context::default() };
     let error = usage(&no_trace, "azure_single", &[]).to_string();
     assert_eq!(error, "workload `azure_single`: there is no trace of day 1 here");
-    let broken = Context { library: Arc::new(OneTrace("f,1,2\nx,1\n")), ..small() };
+    let broken = Context { files: Arc::new(OneTrace("f,1,2\nx,1\n")), ..small() };
     let error = usage(&broken, "azure", &[]).to_string();
     assert_eq!(error, "workload `azure`: `d01.csv`: line 2: it has 2 columns, the header has 3");
     for (arguments, wrong) in [

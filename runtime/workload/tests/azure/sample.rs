@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clockwork_wire::Span;
 use clockwork_workload::Context;
 use clockwork_workload::generator::{RATE, Rows};
-use clockwork_workload::trace::{Folder, Library, Trace};
+use clockwork_workload::trace::{Files, Folder, Trace};
 
 use crate::virtual_time::{START, Setting, plan_in, run};
 
@@ -43,9 +43,9 @@ fn resampled_rows_have_the_samples_calls_as_often_as_they_stand_for_it() {
 fn load_factor_8_is_the_published_rate() {
     let Some(folder) = shared() else { return };
     let file = folder.join("invitro_azure2019_1350_inv.csv.zst");
-    let library = Arc::new(Folder { days: None, file: Some(file) });
+    let files = Arc::new(Folder { days: None, file: Some(file) });
     let models = (0..61).map(|model| format!("m{model:02}")).collect();
-    let context = Context { models, library, ..Context::default() };
+    let context = Context { models, files, ..Context::default() };
     let azure = plan_in(&context, "azure", &["1", "1", "8"]);
     assert_eq!(azure.models(), 4_026);
     assert!(azure.notes()[0].contains("9638 requests/s at scale 1"), "{:?}", azure.notes());

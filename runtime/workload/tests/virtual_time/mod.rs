@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clockwork_wire::{ModelId, Nanos, Span, Status};
-use clockwork_workload::trace::{self, FileError, Library};
+use clockwork_workload::trace::{self, FileError, Files};
 use clockwork_workload::{Context, Engine, Input, Output, Plan, Submit, Tag, registry};
 
 /// How the pretended controller answers, and how often the driver looks.
@@ -55,7 +55,7 @@ pub(crate) fn plan_in(context: &Context, name: &str, arguments: &[&str]) -> Plan
 /// Three models, and a trace of four functions in three minutes.
 pub(crate) fn small() -> Context {
     let models = ["alexnet", "resnet50_v2", "vgg16"].map(String::from).into();
-    Context { models, library: Arc::new(OneTrace(SMALL)), ..Context::default() }
+    Context { models, files: Arc::new(OneTrace(SMALL)), ..Context::default() }
 }
 
 /// In order of falling calls: b, d, a, c.
@@ -68,11 +68,11 @@ const LOG: &str = "t\tuser_id\tmodel_id\tslo_factor\tlatency\n\
     2000000000\t0\t9\t0\t0\n\
     2000000001\t7\t30\t0\t1\n";
 
-/// A library with one trace for every day, and these files.
+/// The same trace every day, and a few other files.
 #[derive(Debug)]
 pub(crate) struct OneTrace(pub(crate) &'static str);
 
-impl Library for OneTrace {
+impl Files for OneTrace {
     fn day(&self, day: u32) -> Result<(String, Arc<trace::Trace>), FileError> {
         let name = format!("d{day:02}.csv");
         let trace = trace::Trace::read(&name, self.0.as_bytes())?;

@@ -19,6 +19,7 @@ pub(crate) struct Client {
     input_sizes: Vec<u32>,
     slo: Span,
     payloads: bool,
+    pace: Pace,
     /// Whether it is gone; nothing reaches it then.
     gone: bool,
 }
@@ -33,11 +34,13 @@ impl Client {
             input_sizes: Vec::new(),
             slo: setup.slo,
             payloads,
+            pace: Pace::default(),
             gone: false,
         }
     }
 
-    /// Takes everything in that has been received, then sends everything that is due.
+    /// Takes everything in that has been received, then sends everything that is due, as fast as a
+    /// client can.
     pub(crate) fn turn(&mut self, letters: &mut Vec<Tell>, turn: &mut Turn<'_>) {
         if self.gone {
             return letters.clear();
@@ -45,11 +48,14 @@ impl Client {
         for letter in letters.drain(..) {
             self.receive(letter, turn);
         }
-        while let Some(output) = self.engine.poll(turn.now) {
+        while self.pace.goes_on(turn.now)
+            && let Some(output) = self.engine.poll(turn.now)
+        {
             let ask = match output {
                 Output::Load(load) => Ask::Load(load),
                 Output::List => Ask::List,
                 Output::Submit(submit) => {
+                    self.pace.sent(turn.now);
                     self.submit(&submit, turn);
                     continue;
                 }
@@ -63,9 +69,9 @@ impl Client {
         }
     }
 
-    /// When the workload wants to be asked again.
+    /// When the workload wants to be asked again, or can be.
     pub(crate) fn next_wakeup(&self) -> Option<Nanos> {
-        self.engine.next_wakeup().filter(|_| !self.gone)
+        self.pace.held_until.or_else(|| self.engine.next_wakeup()).filter(|_| !self.gone)
     }
 
     /// The process ends. Returns what its connection says of that.
@@ -134,5 +140,73 @@ impl Client {
             self.input_sizes.resize(end, 0);
         }
         self.input_sizes[first.index()..end].fill(size);
+    }
+}
+
+/// How fast a client sends: a process that costs nothing would send any number of requests at once, and
+/// again as soon as they are refused. Below that rate nothing is held up.
+#[derive(Debug, Default)]
+struct Pace {
+    /// When what has been sent is paid for.
+    paid: Nanos,
+    /// Until when nothing is sent.
+    held_until: Option<Nanos>,
+}
+
+impl Pace {
+    /// Whether a request may be sent now: it is not, from a rush too many on until all is paid for.
+    fn goes_on(&mut self, now: Nanos) -> bool {
+        let ahead = if self.held_until.is_some() { Span::ZERO } else { RUSH };
+        self.held_until = Some(self.paid).filter(|&paid| paid > now + ahead);
+        self.held_until.is_none()
+    }
+
+    fn sent(&mut self, now: Nanos) {
+        self.paid = self.paid.max(now) + EACH;
+    }
+}
+
+/// A million requests a second: what a client sends on four cores (3 us of CPU time each).
+const EACH: Span = Span::from_micros(1);
+/// How far ahead a client may be of that rate.
+const RUSH: Span = Span::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests that can be sent at once.
+    fn rush(pace: &mut Pace, now: Nanos) -> u32 {
+        let mut sent = 0;
+        while pace.goes_on(now) {
+            pace.sent(now);
+            sent += 1;
+        }
+        sent
+    }
+
+    #[test]
+    fn what_is_wanted_at_once_is_sent_in_rushes_at_the_clients_rate() {
+        let mut pace = Pace::default();
+        let mut now = Nanos::new(1_000_000_000);
+        let begin = now;
+        let mut sent = 0;
+        for _ in 0..100 {
+            sent += rush(&mut pace, now);
+            assert!(!pace.goes_on(now + RUSH.scale(0.5)), "it waits until all is paid for");
+            now = pace.held_until.expect("it was too much");
+        }
+        assert_eq!(EACH.times(sent.into()), now - begin);
+    }
+
+    #[test]
+    fn what_comes_at_less_than_the_rate_is_never_held_up() {
+        let mut pace = Pace::default();
+        let mut now = Nanos::new(1_000_000_000);
+        for _ in 0..10_000 {
+            assert!(pace.goes_on(now));
+            pace.sent(now);
+            now += EACH;
+        }
     }
 }

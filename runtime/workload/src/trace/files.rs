@@ -1,4 +1,4 @@
-//! Where the files are that workloads ask for.
+//! The files that workloads ask for, and where they are.
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{FileError, Trace, plain};
 
 /// Gives workloads the files that they ask for.
-pub trait Library: Debug + Send + Sync {
+pub trait Files: Debug + Send + Sync {
     /// The trace of a day of the dataset, 1 to 14, and what it is called.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ pub trait Library: Debug + Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct Nowhere;
 
-impl Library for Nowhere {
+impl Files for Nowhere {
     fn day(&self, day: u32) -> Result<(String, Arc<Trace>), FileError> {
         Err(FileError::of("", format!("there is no trace of day {day} here")))
     }
@@ -66,7 +66,7 @@ impl Folder {
     }
 }
 
-impl Library for Folder {
+impl Files for Folder {
     fn day(&self, day: u32) -> Result<(String, Arc<Trace>), FileError> {
         let path = self.find(day)?;
         let name = path.display().to_string();
