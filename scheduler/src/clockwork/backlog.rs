@@ -13,6 +13,7 @@ use clockwork_wire::{ModelId, Nanos, Span};
 use smallvec::SmallVec;
 
 use super::device::Stage;
+use super::kind::Size;
 use super::model::Model;
 use super::{Clockwork, index};
 
@@ -160,11 +161,27 @@ impl Clockwork {
         let wait = (self.starts(id, &pledge) - self.now).scale(SURE);
         let more = usize::try_from(wait.get() / interval).unwrap_or(usize::MAX);
         let count = more.saturating_add(usize::from(pledge.room) + 1);
-        let size = self.kinds[kind].filled(count);
+        self.of_size(id, self.kinds[kind].filled(count), pledge)
+    }
+
+    /// A pledge as a batch of this size.
+    fn of_size(&self, id: ModelId, size: &Size, pledge: Pledge) -> Pledge {
         // What is copied longer than it is executed keeps the device for as long as that.
         let copied = self.links.copied_in(id, index(pledge.device), size.count);
-        let time = size.exec.value().max(copied);
-        Pledge { room: size.batch.get(), time, ..pledge }
+        Pledge { room: size.batch.get(), time: size.exec.value().max(copied), ..pledge }
+    }
+
+    /// A pledge, or the largest smaller one that is in time for its first request.
+    fn in_time(&self, id: ModelId, kind: usize, pledge: Pledge) -> Pledge {
+        let is_in_time = |pledge: &Pledge| self.starts(id, pledge) + pledge.time <= pledge.due;
+        if is_in_time(&pledge) {
+            return pledge;
+        }
+        let sizes = &self.kinds[kind].sizes;
+        let smaller = sizes.iter().rev().filter(|size| size.batch.get() < pledge.room);
+        let mut smaller = smaller.map(|size| self.of_size(id, size, pledge));
+        let smallest = || self.of_size(id, &sizes[0], pledge);
+        smaller.find(is_in_time).unwrap_or_else(smallest)
     }
 
     /// Counts a request that has just joined its model's queue.
@@ -181,15 +198,26 @@ impl Clockwork {
     }
 
     /// Counts what waits for a model and is not counted to any device.
+    ///
+    /// What waits may be too old for as large a batch as could be gathered until its turn. Counted as
+    /// that, it would let others join who are then executed after it, in their turn too old for a large
+    /// batch, and so on for ever; counted as the smaller batch that it will be, it has others refused
+    /// until a large one is in time again.
     pub(super) fn repledge(&mut self, id: ModelId) {
         let model = &self.models[id.index()];
         let Some((kind, first)) = model.kind().zip(model.queue.iter().next()) else { return };
-        let (slo, due) = (self.table.at(first).slo, self.table.at(first).due);
-        let urgency = Urgency::of(slo);
-        while room(&self.models[id.index()].pledges) < self.models[id.index()].queue.len() {
+        let urgency = Urgency::of(self.table.at(first).slo);
+        while let Some(due) = self.uncounted(id) {
             let Some(at) = self.prospect(id, kind, urgency, due) else { return };
-            self.pledge(id, at);
+            let pledge = self.in_time(id, kind, at.pledge);
+            self.pledge(id, Prospect { pledge, ..at });
         }
+    }
+
+    /// When the first request of a model is due that no pledge counts.
+    fn uncounted(&self, id: ModelId) -> Option<Nanos> {
+        let Model { pledges, queue, .. } = &self.models[id.index()];
+        queue.deadline(room(pledges))
     }
 
     /// Takes back what is pledged for requests that wait no longer, the first ones first.
