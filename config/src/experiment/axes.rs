@@ -1,5 +1,7 @@
 //! What varies, and the points that follow from it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -32,6 +34,14 @@ impl Point {
     /// The value of an axis.
     pub fn at(&self, axis: &str) -> Option<&str> {
         self.choices.iter().find(|(name, _)| name == axis).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it has one of the values of every axis that is named; values are separated by `|`.
+    pub(super) fn is_of(&self, axes: &BTreeMap<String, String>) -> bool {
+        let has = |axis: &String, values: &String| {
+            self.at(axis).is_some_and(|value| values.split('|').any(|one| one.trim() == value))
+        };
+        axes.iter().all(|(axis, values)| has(axis, values))
     }
 }
 

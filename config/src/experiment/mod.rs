@@ -16,6 +16,8 @@ mod axes;
 mod expect;
 mod run;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Table;
 
@@ -41,6 +43,9 @@ pub struct Experiment {
     /// What varies; the last axis varies fastest.
     #[serde(default, rename = "axis")]
     pub axes: Vec<Axis>,
+    /// Points that are left out: each names axes, and of each axis values, separated by `|`.
+    #[serde(default)]
+    skip: Vec<BTreeMap<String, String>>,
     /// A run, with `{axis}` in the place of what varies.
     #[serde(default)]
     run: Table,
@@ -122,16 +127,19 @@ impl Experiment {
             Extent::Full => &self.full,
         };
         run.extend(changes.clone());
-        axes::points(&self.axes, extent, &run)
+        let mut points = axes::points(&self.axes, extent, &run)?;
+        points.retain(|point| !self.skip.iter().any(|skip| point.is_of(skip)));
+        Ok(points)
     }
 
-    /// Expectations and figures name axes that there are.
+    /// Expectations, figures and what is left out name axes that there are.
     fn check_names(&self) -> Result<(), String> {
         let known = |name: &str| self.axes.iter().any(|axis| axis.name == name);
         let expected =
             self.expect.iter().flat_map(|expect| expect.at.keys().chain(expect.beside.keys()));
         let drawn = self.figures.iter().filter_map(|figure| figure.x.as_ref());
-        let unknown = expected.chain(drawn).find(|name| !known(name));
+        let skipped = self.skip.iter().flat_map(BTreeMap::keys);
+        let unknown = expected.chain(drawn).chain(skipped).find(|name| !known(name));
         unknown.map_or(Ok(()), |name| Err(format!("there is no axis `{name}`")))
     }
 }
@@ -186,6 +194,25 @@ mod tests {
     fn an_unknown_experiment_names_the_known_ones() {
         let error = Experiment::builtin("fig4").unwrap_err().to_string();
         assert!(error.contains("fig4") && error.contains("fig5"), "{error}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_no_point_and_must_name_an_axis() {
+        let read = |skip: &str| {
+            Experiment::read(
+                "x.toml",
+                &format!(
+                    "title = 't'\npublished = 'p'\ndiffers = 'd'\nskip = [{skip}]
+                    [run]\nduration = '1s'\nworkload = 'simple {{a}} {{b}}'
+                    [[axis]]\nname = 'a'\nvalues = [1, 2]\n[[axis]]\nname = 'b'\nvalues = [3, 4, 5]"
+                ),
+            )
+        };
+        let points = read("{ a = '2', b = '3 | 5' }").unwrap().points(Extent::Full).unwrap();
+        let left: Vec<_> = points.iter().map(|point| point.run.workload.as_str()).collect();
+        assert_eq!(left, ["simple 1 3", "simple 1 4", "simple 1 5", "simple 2 4"]);
+        let error = read("{ c = '2' }").unwrap_err().to_string();
+        assert!(error.contains("there is no axis `c`"), "{error}");
     }
 
     #[test]
