@@ -61,6 +61,11 @@ fn the_background_begins_after_ten_seconds_and_ends_with_the_sweep() {
         trace.submits.iter().partition(|s| s.user.get() < 6);
     assert!(background.iter().all(|s| s.intended >= START + seconds(10)));
     assert!(background.iter().all(|s| close(s.slo_factor, 7.5) && s.model.get() >= 6));
+    // Of five seconds each, exactly.
+    for submit in &foreground {
+        let step = (submit.intended - START).get() / 5_000_000_000;
+        assert!(close(submit.slo_factor, [1.0, 2.0, 3.0, 4.0][usize::try_from(step).unwrap()]));
+    }
     // Each of 12 x 16 loops asks every 3 ms for ten seconds.
     assert!(background.len().abs_diff(12 * 16 * 3_334) <= 12 * 16, "{}", background.len());
     // 4,000 expected: four standard deviations are 253.

@@ -27,6 +27,28 @@ fn a_poisson_stream_has_its_mean_rate_exponential_gaps_and_uniform_models() {
 }
 
 #[test]
+fn the_counts_of_a_poisson_stream_have_their_mean_and_it_for_their_variance() {
+    let trace = run(plan("poisson-open-loop", &["40", "2000"]), 2, Setting::PROMPT, seconds(100));
+    // All of them in 10 ms, and one model in 400 ms: 20 are expected of either.
+    for (model, window) in [(None, 10), (Some(7), 400)] {
+        let windows = 100_000 / window;
+        let mut counts = vec![0.0; usize::try_from(windows).unwrap()];
+        for submit in trace.submits.iter().filter(|s| model.is_none_or(|m| s.model.get() == m)) {
+            let at = (submit.intended - START).get() / (window * 1_000_000);
+            if let Some(count) = counts.get_mut(usize::try_from(at).unwrap()) {
+                *count += 1.0;
+            }
+        }
+        let n = count(counts.len());
+        let mean = counts.iter().sum::<f64>() / n;
+        let variance = counts.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / n;
+        // Four standard errors.
+        assert!((mean - 20.0).abs() < 4.0 * (20.0 / n).sqrt(), "{mean} in {window} ms");
+        assert!((variance / mean - 1.0).abs() < 4.0 * (2.05 / n).sqrt(), "{variance} of {mean}");
+    }
+}
+
+#[test]
 fn a_course_of_rates_has_each_rate_for_its_time_and_ends() {
     let course = ["10", "1000:20,3000:10,500:20", "zipf:1", "alexnet"];
     let trace = run(plan("open-loop", &course), 1, Setting::PROMPT, HOUR);

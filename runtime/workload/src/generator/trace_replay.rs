@@ -168,3 +168,32 @@ impl Generator for TraceReplay {
 }
 
 const NANOS_PER_SECOND: f64 = 1e9;
+
+#[cfg(test)]
+mod tests {
+    use clockwork_wire::UserId;
+
+    use super::*;
+    use crate::trace::Trace;
+
+    #[test]
+    fn what_is_expected_of_a_minute_is_exactly_its_calls_times_the_scale() {
+        let text = "f,1,2,3,4\na,60,0,0,7\nb,600,1201,0,0\nc,0,1,0,0\n";
+        let trace = Trace::read("t", text.as_bytes()).unwrap();
+        let rows = Arc::new(Rows::of(&trace));
+        let targets: Arc<[Target]> = (0..3).map(|row| Target::new(UserId::new(row), row)).collect();
+        let load = Load { value: 3.0, unit: 0.125, per_gpu: false };
+        for interval in [1, 10, 60, 90].map(Span::from_secs) {
+            let replay = TraceReplay::new(Arc::clone(&rows), Arc::clone(&targets), load, interval);
+            let replay = replay.scaled(20.0);
+            // Seven and a half times the trace, for a part or a multiple of a minute; then it begins again.
+            for (minute, calls) in (0..).zip([660.0, 1_202.0, 0.0, 7.0, 660.0]) {
+                let expected = calls * 7.5 * interval.as_secs_f64() / 60.0;
+                let of = |replay: &TraceReplay| replay.rate(minute) * interval.as_f64();
+                let parts = of(&replay.part(3)) * 3.0;
+                assert!((of(&replay) - expected).abs() < 1e-9, "minute {minute}: {expected}");
+                assert!((parts - expected).abs() < 1e-9, "minute {minute} in parts: {expected}");
+            }
+        }
+    }
+}

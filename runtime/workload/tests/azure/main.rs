@@ -31,6 +31,36 @@ fn every_minute_has_the_calls_of_the_trace_times_the_scale() {
     }
 }
 
+/// A stream whose rate changes is Poisson if time, counted in the arrivals that are expected, has
+/// exponential gaps: a minute with another rate than the trace's, or an arrival before or after its
+/// minute, would bend them.
+#[test]
+fn counted_in_expected_calls_the_gaps_of_every_function_are_exponential() {
+    let trace = run(plan("azure", &["2", "1", "80"]), 1, Setting::PROMPT, seconds(1_800));
+    for (row, calls) in [(0, [600, 1_200, 0]), (1, [300, 0, 60]), (2, [60, 0, 0]), (3, [0, 0, 6])] {
+        let calls = calls.map(|calls| f64::from(calls) * 20.0);
+        let counted =
+            of_row(&trace, row).map(|s| expected_calls(calls, (s.intended - START).as_secs_f64()));
+        let counted: Vec<f64> = std::iter::once(0.0).chain(counted).collect();
+        let gaps: Vec<f64> = counted.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let n = f64::from(u32::try_from(gaps.len()).unwrap());
+        let mean = gaps.iter().sum::<f64>() / n;
+        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / n;
+        // Four standard errors.
+        assert!((mean - 1.0).abs() < 4.0 * n.recip().sqrt(), "row {row}: mean {mean} of {n}");
+        assert!((variance - 1.0).abs() < 4.0 * (8.0 / n).sqrt(), "row {row}: {variance} of {n}");
+    }
+}
+
+/// Calls that are expected in so many seconds, with so many in each of three minutes that repeat.
+fn expected_calls(minutes: [f64; 3], passed: f64) -> f64 {
+    let rounds = (passed / 180.0).floor();
+    let within = passed - rounds * 180.0;
+    let part =
+        |(minute, calls): (u8, f64)| calls * (within / 60.0 - f64::from(minute)).clamp(0.0, 1.0);
+    rounds * minutes.iter().sum::<f64>() + (0..).zip(minutes).map(part).sum::<f64>()
+}
+
 #[test]
 fn the_counts_of_seconds_vary_as_poisson_has_it() {
     let trace = run(plan("azure", &["1", "1", "8"]), 3, Setting::PROMPT, seconds(3 * 3_600));

@@ -31,6 +31,11 @@ fn resampled_rows_have_the_samples_calls_as_often_as_they_stand_for_it() {
     let (_, trace) = day(&folder, "invitro_azure2019_1350_inv.csv.zst");
     let whole = Rows::of(&trace);
     assert!((whole.rate() - 927_272.0 / 86_400.0).abs() < 1e-9);
+    for minute in 0..trace.minutes() {
+        let calls = f64::from(u32::try_from(whole.calls(minute)).expect("a minute's calls"));
+        let expected: f64 = trace.calls(minute, 1).iter().sum();
+        assert!((calls - expected).abs() < 0.5, "minute {minute}: {calls} of {expected}");
+    }
     // Twelve copies of each function are exactly twelve times its calls.
     let twelve = Rows::resampled(&trace, 12 * 1_350);
     assert!((twelve.rate() / whole.rate() - 12.0).abs() < 1e-9);
