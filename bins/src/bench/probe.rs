@@ -45,6 +45,9 @@ pub(super) struct Probe {
     pub(super) refusal_p99_ms: f64,
     /// CPU microseconds per request of each role.
     pub(super) cpu: Option<PerRequest>,
+    /// How often a thread of each role slept, per request.
+    #[serde(default)]
+    pub(super) sleeps: Option<PerRequest>,
     /// How busy the devices were, 0 to 1.
     pub(super) device_utilisation: Option<f64>,
     /// LOADs per second; a system with many is not warm.
@@ -53,7 +56,7 @@ pub(super) struct Probe {
     pub(super) controller_mib: f64,
 }
 
-/// CPU microseconds per request.
+/// CPU microseconds, or something else, per request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct PerRequest {
     /// Of the controller.
@@ -91,11 +94,11 @@ impl Probe {
 
     /// What was carried, in figures.
     fn of(shape: &Shape, load: &Load, carried: &Carried) -> Self {
-        let Carried { seen, cpu, devices, controller_mib, .. } = carried;
-        let per_request = |cpu: &ByRole| PerRequest {
-            controller: 1e6 * cpu.controller / seen.offered_rps,
-            client: 1e6 * cpu.clients / seen.offered_rps,
-            worker: 1e6 * cpu.workers / seen.offered_rps,
+        let Carried { seen, used, devices, controller_mib, .. } = carried;
+        let per_request = |used: ByRole, unit: f64| PerRequest {
+            controller: used.controller / unit / seen.offered_rps,
+            client: used.clients / unit / seen.offered_rps,
+            worker: used.workers / unit / seen.offered_rps,
         };
         Self {
             label: String::new(),
@@ -114,7 +117,8 @@ impl Probe {
             p50_ms: seen.p50_ms,
             p99_ms: seen.p99_ms,
             refusal_p99_ms: seen.refusal_p99_ms,
-            cpu: cpu.as_ref().map(per_request),
+            cpu: used.map(|used| per_request(used.cpu, 1e-6)),
+            sleeps: used.map(|used| per_request(used.sleeps, 1.0)),
             device_utilisation: devices.map(|devices| devices.busy / f64::from(shape.gpus())),
             loads_per_s: devices.map(|devices| devices.loads_per_s),
             controller_mib: *controller_mib,
@@ -152,6 +156,10 @@ pub(super) fn describe(row: &mut Row, probes: &[&Probe]) {
     row.add("controller_cpu_us_per_request", "us", Lower, &cpu(|cpu| cpu.controller));
     row.add("client_cpu_us_per_request", "us", Lower, &cpu(|cpu| cpu.client));
     row.add("worker_cpu_us_per_request", "us", Lower, &cpu(|cpu| cpu.worker));
+    let sleeps = |of: fn(PerRequest) -> f64| all(&|probe| probe.sleeps.map(of));
+    row.add("controller_sleeps_per_request", "", Lower, &sleeps(|sleeps| sleeps.controller));
+    row.add("client_sleeps_per_request", "", Lower, &sleeps(|sleeps| sleeps.client));
+    row.add("worker_sleeps_per_request", "", Lower, &sleeps(|sleeps| sleeps.worker));
     row.add("in_slo_percent", "%", Higher, &all(&|probe| Some(100.0 * probe.in_slo)));
     row.add("p50_ms", "ms", Lower, &all(&|probe| Some(probe.p50_ms)));
     row.add("p99_ms", "ms", Lower, &all(&|probe| Some(probe.p99_ms)));

@@ -20,16 +20,65 @@ pub(super) struct Added {
     pub(super) from_device: Vec<u64>,
     /// From there to the client.
     pub(super) to_client: Vec<u64>,
+    /// The ways of requests that found their device idle.
+    pub(super) ways: Ways,
     /// Answered requests whose action was not found.
     pub(super) unmatched: u64,
+}
+
+/// What lies between a request and its answer, way by way: each begins where another thread must learn of
+/// something. In nanoseconds, one entry per request.
+#[derive(Debug, Default)]
+pub(super) struct Ways([Vec<u64>; WAYS.len()]);
+
+/// From when to when each way leads.
+const WAYS: [&str; 8] = [
+    "1_client_to_controller",
+    "2_until_the_action_is_sent",
+    "3_controller_to_worker",
+    "4_until_the_execution_begins",
+    "5_its_end_until_the_result_is_sent",
+    "6_worker_to_controller",
+    "7_until_the_answer_is_sent",
+    "8_controller_to_client",
+];
+
+impl Ways {
+    /// Of each way: its name, and its value below which so many per mille lie.
+    pub(super) fn percentiles(
+        &mut self,
+        per_mille: usize,
+    ) -> impl Iterator<Item = (&'static str, u64)> {
+        WAYS.into_iter()
+            .zip(&mut self.0)
+            .map(move |(name, all)| (name, tables::percentile(all, per_mille).unwrap_or_default()))
+    }
+
+    /// Of how many requests they are.
+    pub(super) fn count(&self) -> usize {
+        self.0[0].len()
+    }
+
+    fn push(&mut self, instants: [u64; WAYS.len() + 2], execution: usize) {
+        let ways = instants.windows(2).enumerate().filter(|(at, _)| *at != execution);
+        for (way, (_, ends)) in self.0.iter_mut().zip(ways) {
+            way.push(ends[1].saturating_sub(ends[0]));
+        }
+    }
 }
 
 /// An INFER on a device, in Unix nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Execution {
     device: (u64, u64),
+    /// When the action was sent, and when the worker had it.
+    sent: u64,
+    received: u64,
     begin: u64,
     end: u64,
+    /// When its result was sent, and when the controller had it.
+    replied: u64,
+    back: u64,
 }
 
 /// All INFERs of a run.
@@ -76,18 +125,45 @@ impl Added {
         self.to_device.push(own.begin.saturating_sub(arrival).saturating_sub(waited));
         self.from_device.push(departure.saturating_sub(own.end));
         self.to_client.push(received.saturating_sub(departure));
+        if busy == 0 {
+            let Execution { sent, received: there, begin, end, replied, back, .. } = *own;
+            let instants =
+                [intended, arrival, sent, there, begin, end, replied, back, departure, received];
+            self.ways.push(instants, EXECUTION);
+        }
     }
 }
 
 impl Executions {
-    fn take(&mut self, row: [u64; 10]) {
-        let [t, kind, status, worker, gpu, model, duration, complete, back, handled] = row;
+    fn take(&mut self, row: [u64; 12]) {
+        let [
+            t,
+            kind,
+            status,
+            worker,
+            gpu,
+            model,
+            duration,
+            complete,
+            received,
+            replied,
+            back,
+            handled,
+        ] = row;
         if kind != INFER || status != 0 {
             return;
         }
         let sent = t.saturating_sub(back);
         let end = sent + complete;
-        let own = Execution { device: (worker, gpu), begin: end.saturating_sub(duration), end };
+        let own = Execution {
+            device: (worker, gpu),
+            sent,
+            received: sent + received,
+            begin: end.saturating_sub(duration),
+            end,
+            replied: sent + replied,
+            back: t,
+        };
         self.devices.entry(own.device).or_default().push(own);
         self.answered
             .entry((model, sent + handled))
@@ -109,7 +185,9 @@ fn is_output(status: u64) -> bool {
 }
 
 const INFER: u64 = 2;
-const ACTION: [&str; 10] = [
+/// Of the stretches between the instants of a request, the one that is no way.
+const EXECUTION: usize = 4;
+const ACTION: [&str; 12] = [
     "t",
     "action_type",
     "status",
@@ -118,6 +196,8 @@ const ACTION: [&str; 10] = [
     "model_id",
     "worker_exec_duration",
     "worker_exec_complete",
+    "worker_action_received",
+    "worker_result_sent",
     "controller_result_enqueue",
     "controller_action_duration",
 ];
@@ -128,13 +208,16 @@ mod tests {
     use super::*;
 
     /// The row of an INFER of model 7 on a device, sent at 1,000 and handled at `handled`.
-    fn row(gpu: u64, begin: u64, end: u64, handled: u64) -> [u64; 10] {
+    fn row(gpu: u64, begin: u64, end: u64, handled: u64) -> [u64; 12] {
         let sent = 1_000;
         let (complete, back) = (end - sent, handled - 5 - sent);
-        [handled - 5, INFER, 0, 0, gpu, 7, end - begin, complete, back, handled - sent]
+        let (received, replied) = (begin - 10 - sent, end + 20 - sent);
+        let duration = end - begin;
+        let handled = handled - sent;
+        [sent + back, INFER, 0, 0, gpu, 7, duration, complete, received, replied, back, handled]
     }
 
-    fn executions(rows: &[[u64; 10]]) -> Executions {
+    fn executions(rows: &[[u64; 12]]) -> Executions {
         let mut all = Executions::default();
         for &row in rows {
             all.take(row);
@@ -154,6 +237,18 @@ mod tests {
         assert_eq!((added.whole, added.to_controller), (vec![100], vec![50]));
         assert_eq!((added.to_device, added.from_device), (vec![20], vec![40]));
         assert_eq!((added.to_client, added.unmatched), (vec![40], 0));
+        assert!(added.ways.percentiles(500).all(|(_, value)| value == 0), "its device was busy");
+    }
+
+    #[test]
+    fn the_ways_of_a_request_are_all_that_is_not_its_execution() {
+        let all = executions(&[row(0, 1_100, 1_400, 1_450)]);
+        let mut added = Added::default();
+        added.take([7, 0, 950, 980, 1_450, 1_500], &all);
+        let ways: Vec<u64> = added.ways.percentiles(500).map(|(_, value)| value).collect();
+        assert_eq!(ways, [30, 20, 90, 10, 20, 25, 5, 50]);
+        assert_eq!(ways.iter().sum::<u64>(), 1_500 - 950 - 300);
+        assert_eq!(added.whole, [ways.iter().sum::<u64>()]);
     }
 
     #[test]

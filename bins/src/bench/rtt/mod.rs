@@ -2,7 +2,8 @@
 //!
 //! A thousand requests per second over 40 devices; from each request's latency at the client the
 //! time on its device is taken, and the time for which that device was busy with earlier work. In the same
-//! run two bare hops and a timer carry the same stream over the same frames: what the ground costs.
+//! run two bare hops and a timer carry the same stream over the same frames: what the ground costs. The
+//! ways between the processes are shown one by one, for one or several ways of waiting in turn.
 
 mod added;
 mod hops;
@@ -15,7 +16,7 @@ pub(super) use self::hops::{HopArguments, serve};
 use super::capacity;
 use super::common::Common;
 use super::plot::Plot;
-use super::probe::Probe;
+use super::probe::{self, Probe};
 use super::report::{Better, Report, Row};
 use super::system::{Load, Places, Process, Shape, Traffic};
 use super::tables;
@@ -35,6 +36,9 @@ pub(super) struct Arguments {
     /// Seconds of load before those that count
     #[arg(long, default_value_t = 3.0)]
     warmup: f64,
+    /// Measure with each of these in turn instead of with --spin, as 0us,10ms: parked and spinning
+    #[arg(long, value_delimiter = ',')]
+    spins: Vec<String>,
 }
 
 /// What one run has found, in microseconds.
@@ -43,7 +47,11 @@ struct Found {
     added: [f64; 2],
     hops: [f64; 2],
     parts: [f64; 4],
+    /// The ways one by one, at their medians.
+    ways: Vec<(&'static str, f64)>,
     joined: f64,
+    /// The part of the requests that found their device idle, of which the ways are.
+    idle: f64,
 }
 
 /// Measures and publishes.
@@ -51,7 +59,7 @@ struct Found {
 /// # Errors
 /// If the command line makes no sense, a process fails or a file cannot be written.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { common, rate, warmup, .. } = arguments;
+    let Arguments { common, rate, warmup, spins, .. } = arguments;
     let mut shape = arguments.shape.clone();
     shape.gpus.get_or_insert(GPUS);
     shape.models.get_or_insert(GPUS);
@@ -65,11 +73,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     report.parameter("rate", rate);
     report.parameter("seconds", &common.seconds_or(capacity::SECONDS));
     report.parameter("warmup", warmup);
-    let mut found = Vec::new();
+    let spins = if spins.is_empty() { vec![shape.spin.clone()] } else { spins.clone() };
+    report.parameter("spin", &spins.join(","));
+    let mut rows: Vec<_> = spins.iter().map(|spin| (spin, Vec::new())).collect();
+    // In turn, so that what else happens on the machine meets all alike.
     for repeat in 0..common.repeats {
-        found.push(once(arguments, &shape, u32::try_from(repeat)? + 1, &mut report.probes)?);
+        for (spin, found) in &mut rows {
+            let mut shape = shape.clone();
+            shape.spin.clone_from(spin);
+            found.push(once(arguments, &shape, u32::try_from(repeat)? + 1, &mut report.probes)?);
+        }
     }
-    report.push(row(&found));
+    let several = rows.len() > 1;
+    for (spin, found) in &rows {
+        let label = if several { format!("spin-{spin}") } else { String::new() };
+        let probes: Vec<&Probe> =
+            report.probes.iter().filter(|probe| probe.label == **spin).collect();
+        let row = row(label, found, &probes);
+        report.push(row);
+    }
     common.publish(&report, &HEADLINE, &Plot::default())
 }
 
@@ -84,7 +106,7 @@ fn once(
     let traffic = Traffic::Open { rate };
     let load = Load { traffic, seconds, warmup, seed, records: true };
     let (probe, remains, window) = Probe::examine(shape, &load, &[LOGS])?;
-    tries.push(probe);
+    tries.push(Probe { label: shape.spin.clone(), ..probe });
     let mut added = Added::read(&remains, window)?;
     drop(remains);
     let input = shape.input_bytes();
@@ -93,6 +115,7 @@ fn once(
     let mut hops = bare(shape, &stream)?;
     let joined = added.whole.len();
     let all = joined + usize::try_from(added.unmatched)?;
+    let idle = added.ways.count();
     let [p50, p99] = [500, 990].map(|per_mille| us(&mut added.whole, per_mille));
     let found = Found {
         added: [p50, p99],
@@ -103,11 +126,13 @@ fn once(
             us(&mut added.from_device, 500),
             us(&mut added.to_client, 500),
         ],
-        joined: 100.0 * f64::from(u32::try_from(joined)?) / f64::from(u32::try_from(all.max(1))?),
+        ways: added.ways.percentiles(500).map(|(name, ns)| (name, micros(ns))).collect(),
+        joined: percent(joined, all)?,
+        idle: percent(idle, joined)?,
     };
     say(&format!(
-        "{joined} requests: added p50 {p50:.0} us, p99 {p99:.0} us; hops p50 {:.0} us",
-        found.hops[0]
+        "spin {}: {joined} requests: added p50 {p50:.0} us, p99 {p99:.0} us; hops p50 {:.0} us",
+        shape.spin, found.hops[0]
     ));
     Ok(found)
 }
@@ -132,13 +157,21 @@ fn address(process: &mut Process) -> Result<SocketAddr, Failure> {
 }
 
 fn us(values: &mut [u64], per_mille: usize) -> f64 {
-    let ns = tables::percentile(values, per_mille).unwrap_or_default();
+    micros(tables::percentile(values, per_mille).unwrap_or_default())
+}
+
+fn micros(ns: u64) -> f64 {
     clockwork_wire::Span::new(ns).as_f64() / 1e3
 }
 
-fn row(found: &[Found]) -> Row {
+fn percent(part: usize, whole: usize) -> Result<f64, Failure> {
+    Ok(100.0 * f64::from(u32::try_from(part)?) / f64::from(u32::try_from(whole.max(1))?))
+}
+
+fn row(label: String, found: &[Found], probes: &[&Probe]) -> Row {
     use Better::{Higher, Lower};
-    let mut row = Row::new("");
+    let mut row = Row::new(label);
+    probe::describe(&mut row, probes);
     let all = |of: &dyn Fn(&Found) -> f64| found.iter().map(of).collect::<Vec<_>>();
     row.add("added_p50_us", "us", Lower, &all(&|found| found.added[0]));
     row.add("added_p99_us", "us", Lower, &all(&|found| found.added[1]));
@@ -149,7 +182,12 @@ fn row(found: &[Found]) -> Row {
     row.add("to_device_p50_us", "us", Lower, &all(&|found| found.parts[1]));
     row.add("from_device_p50_us", "us", Lower, &all(&|found| found.parts[2]));
     row.add("to_client_p50_us", "us", Lower, &all(&|found| found.parts[3]));
+    let names = found.first().map_or(&[][..], |found| &found.ways);
+    for (at, (name, _)) in names.iter().enumerate() {
+        row.add(&format!("way_{name}_us"), "us", Lower, &all(&|found| found.ways[at].1));
+    }
     row.add("joined_percent", "%", Higher, &all(&|found| found.joined));
+    row.add("idle_percent", "%", Better::Neither, &all(&|found| found.idle));
     row
 }
 

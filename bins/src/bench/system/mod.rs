@@ -21,7 +21,7 @@ pub(crate) use self::process::Process;
 use self::process::Unwell;
 pub(super) use self::shape::Shape;
 pub(super) use self::usage::ByRole;
-use self::usage::Readings;
+use self::usage::{Readings, Used};
 use crate::Failure;
 
 /// A controller and its workers at work.
@@ -83,8 +83,8 @@ pub(super) struct Carried {
     pub(super) seen: Seen,
     /// When that was.
     pub(super) window: Window,
-    /// CPU seconds per second of each role meanwhile; `None` if it was too short.
-    pub(super) cpu: Option<ByRole>,
+    /// What each role used per second meanwhile; `None` if it was too short.
+    pub(super) used: Option<Used>,
     /// What the devices did meanwhile, as the controller's console tells; `None` if it was too short.
     pub(super) devices: Option<Devices>,
     /// The most memory that the controller held, in MiB.
@@ -178,7 +178,7 @@ impl<'a> System<'a> {
         let seen = parts.into_iter().reduce(Seen::merge).unwrap_or_default();
         let window = seen.window();
         Ok(Carried {
-            cpu: readings.within(window),
+            used: readings.within(window),
             devices: console::devices(&self.controller.lines(), window, INTERVAL),
             controller_mib: self.controller.usage().peak_mib,
             window,
@@ -200,7 +200,7 @@ impl<'a> System<'a> {
         let mut readings = Readings::default();
         let give_up = now() + load.warmup + load.seconds + PATIENCE;
         while !clients.iter_mut().any(Process::has_ended) {
-            readings.take(now(), ByRole::of(&self.controller, clients, &self.workers));
+            readings.take(now(), Used::of(&self.controller, clients, &self.workers));
             if now() > give_up {
                 let what = format!("has not ended: {}", clients[0].story());
                 return Err(Unwell { name: "client".into(), what }.into());

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::iter::Sum;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +37,18 @@ pub(super) struct Usage {
     pub(super) cpu_s: f64,
     /// The most memory that it held, in MiB.
     pub(super) peak_mib: f64,
+    /// How often its threads went to sleep.
+    pub(super) sleeps: f64,
+}
+
+impl Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            cpu_s: sum.cpu_s + one.cpu_s,
+            peak_mib: sum.peak_mib + one.peak_mib,
+            sleeps: sum.sleeps + one.sleeps,
+        })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +161,11 @@ impl Process {
         let proc = Path::new("/proc").join(self.child.id().to_string());
         let stat = fs::read_to_string(proc.join("stat")).unwrap_or_default();
         let status = fs::read_to_string(proc.join("status")).unwrap_or_default();
-        Usage { cpu_s: cpu_seconds(&stat), peak_mib: peak_mib(&status) }
+        Usage {
+            cpu_s: cpu_seconds(&stat),
+            peak_mib: peak_mib(&status),
+            sleeps: sleeps(&proc.join("task")),
+        }
     }
 
     fn unwell(&self, what: &str) -> Unwell {
@@ -187,9 +204,22 @@ fn cpu_seconds(stat: &str) -> f64 {
 }
 
 fn peak_mib(status: &str) -> f64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
-    kib.unwrap_or_default() / 1024.0
+    number(status, "VmHWM:") / 1024.0
+}
+
+/// The voluntary context switches of all threads in `/proc/PID/task`.
+fn sleeps(tasks: &Path) -> f64 {
+    let Ok(threads) = fs::read_dir(tasks) else { return 0.0 };
+    let statuses =
+        threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("status")).ok());
+    statuses.map(|status| number(&status, "voluntary_ctxt_switches:")).sum()
+}
+
+/// The number behind a name at the beginning of a line; 0 if there is none.
+fn number(status: &str, name: &str) -> f64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    number.unwrap_or_default()
 }
 
 /// The unit of /proc's times on every Linux.
@@ -206,6 +236,19 @@ mod tests {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 5 1 1";
         assert!((cpu_seconds(stat) - 2.0).abs() < 1e-9, "{}", cpu_seconds(stat));
         assert!((peak_mib("VmPeak: 9 kB\nVmHWM:\t  2048 kB\n") - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn sleeps_are_those_of_all_threads_and_only_the_voluntary() {
+        let tasks = tempfile::tempdir().unwrap();
+        for (thread, count) in [("7", 30), ("8", 12)] {
+            let status =
+                format!("nonvoluntary_ctxt_switches:\t9\nvoluntary_ctxt_switches:\t{count}\n");
+            fs::create_dir(tasks.path().join(thread)).unwrap();
+            fs::write(tasks.path().join(thread).join("status"), status).unwrap();
+        }
+        assert!((sleeps(tasks.path()) - 42.0).abs() < 1e-9);
+        assert!(sleeps(&tasks.path().join("gone")).abs() < 1e-9);
     }
 
     #[test]
