@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use clockwork_bins::{
     bench, check_model, client, compile, controller, demo, exit, experiment, inflate, log, model,
-    profile, report, sim, simpleclient, trace, up, worker, zoo,
+    plan, profile, report, sim, simpleclient, trace, up, worker, zoo,
 };
 
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Tool {
     Sim(sim::Arguments),
     /// Repeat an experiment of the papers, in virtual time or for real
     Experiment(experiment::Arguments),
+    /// How many devices a workload needs, in virtual time
+    Plan(plan::Arguments),
     /// What runs come to: one page with figures and tables, from their logs
     Report(report::Arguments),
     /// What devices were to do and what they did, for Perfetto or Chrome
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Tool::Up(arguments) => up::run(arguments),
         Tool::Sim(arguments) => sim::run(&arguments),
         Tool::Experiment(arguments) => experiment::run(&arguments),
+        Tool::Plan(arguments) => plan::run(&arguments),
         Tool::Report(arguments) => report::run(&arguments),
         Tool::Trace(arguments) => trace::run(&arguments),
         Tool::Inflate(arguments) => inflate::run(&arguments),

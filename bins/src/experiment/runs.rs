@@ -11,10 +11,10 @@ use super::Arguments;
 use super::launch::{self, Launch};
 use super::outcome::Outcome;
 use super::place::Places;
-use super::pool::{self, FirstError};
 use super::results::Results;
 use super::simulate::{self, Shared};
 use crate::Failure;
+use crate::pool::{self, FirstError, Said};
 
 /// What is to be run, and how.
 #[derive(Debug)]
@@ -105,19 +105,5 @@ impl Runs<'_> {
         });
         unkept.into_first().map_or(Ok(()), Err)?;
         errors.into_first().map_or(Ok(()), |error| Err(error.into()))
-    }
-}
-
-/// An error that has crossed threads: what it said.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Said(String);
-
-impl Said {
-    fn of(failure: Failure) -> Self {
-        Self(match failure {
-            Failure::Usage(text) => text,
-            Failure::Work(error) | Failure::Coded(_, error) => error.to_string(),
-        })
     }
 }

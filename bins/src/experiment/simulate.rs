@@ -3,25 +3,24 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use clockwork_analysis::CellAccumulator;
 use clockwork_config::experiment::{Point, Run};
-use clockwork_executor::emulated::{Deviation, Jitter};
 use clockwork_executor::zoo;
 use clockwork_runtime::shutdown::Shutdown;
-use clockwork_runtime::telemetry::{ActionRow, Asked, PlainLogs, RequestRecord};
+use clockwork_runtime::telemetry::{ActionRow, PlainLogs};
 use clockwork_scheduler::ActionRecord;
-use clockwork_simulator::trial::START;
-use clockwork_simulator::{Answered, Calibration, Machine, Observer, Trial};
-use clockwork_wire::{Nanos, Pages, Span};
+use clockwork_simulator::{Answered, Calibration, Observer, Trial};
+use clockwork_wire::Nanos;
 use clockwork_workload::{Plan, registry};
 
 use super::gather::{accumulator, gathered};
 use super::launch::log_files;
 use super::outcome::Outcome;
-use super::row::{action_row, request_row};
 use crate::Failure;
+use crate::virtual_time::rows;
+use crate::virtual_time::{self, Progress};
 use crate::workload::TraceArguments;
 
 /// What runs that go on at the same time share.
@@ -57,7 +56,7 @@ pub(super) fn simulate(
         logs.map(|[requests, actions]| PlainLogs::create(&requests, &actions)).transpose()?;
     let mut watch = Watch::new(&point.run, shared, logs);
     let report = trial_of.run(&mut watch);
-    watch.tell(watch.weight);
+    watch.progress.end();
     if let Err(error) = watch.end_logs() {
         // What was measured until then is worth as much as before.
         notes.push(format!("its logs end early, and so does the run: {error}"));
@@ -91,12 +90,7 @@ fn plan(run: &Run, seed: u64, trace: &TraceArguments) -> Result<(Plan, Vec<Strin
 }
 
 fn trial_of(run: &Run, seed: u64, plan: Plan, checked: bool) -> Result<Trial, Failure> {
-    let jitter = if run.jitter > 0.0 { Jitter::LogNormal(run.jitter) } else { Jitter::None };
-    let machine = Machine {
-        devices: usize::try_from(run.gpus)?,
-        pages: Pages::new(run.pages),
-        deviation: Deviation { jitter, ..Deviation::default() },
-    };
+    let machine = virtual_time::machine(usize::try_from(run.gpus)?, run.pages, run.jitter);
     let models = zoo::names().filter_map(|name| Some((name.to_owned(), zoo::profile(name)?)));
     Ok(Trial {
         name: run.workload.clone(),
@@ -116,7 +110,7 @@ fn trial_of(run: &Run, seed: u64, plan: Plan, checked: bool) -> Result<Trial, Fa
 
 /// Device time of a run in ms: what progress is counted in.
 pub(super) fn weight(run: &Run) -> u64 {
-    u64::from(run.devices()) * (run.warmup + run.duration).get() / 1_000_000
+    virtual_time::weight(run.devices(), run.warmup + run.duration)
 }
 
 /// Counts what a run does, and whether it is to go on.
@@ -125,32 +119,16 @@ struct Watch<'a> {
     measured: CellAccumulator,
     /// Logs, or why they end.
     logs: io::Result<Option<PlainLogs>>,
-    shared: &'a Shared<'a>,
+    progress: Progress<'a>,
     broken_off: bool,
-    weight: u64,
-    length: Span,
-    /// What has been added to the progress.
-    told: u64,
 }
 
 impl<'a> Watch<'a> {
-    fn new(run: &Run, shared: &'a Shared<'a>, logs: Option<PlainLogs>) -> Self {
+    fn new(run: &Run, shared: &Shared<'a>, logs: Option<PlainLogs>) -> Self {
         let (weight, length) = (weight(run), run.warmup + run.duration);
-        Self {
-            measured: accumulator(run),
-            logs: Ok(logs),
-            shared,
-            broken_off: false,
-            weight,
-            length,
-            told: 0,
-        }
-    }
-
-    fn tell(&mut self, done: u64) {
-        let done = done.min(self.weight);
-        self.shared.progress.fetch_add(done.saturating_sub(self.told), Ordering::Relaxed);
-        self.told = self.told.max(done);
+        let progress = Progress::new(shared.shutdown, shared.progress, weight, length);
+        let measured = accumulator(run);
+        Self { measured, logs: Ok(logs), progress, broken_off: false }
     }
 
     /// Writes to the logs, if they are wanted and can still be written.
@@ -169,28 +147,20 @@ impl<'a> Watch<'a> {
 
 impl Observer for Watch<'_> {
     fn answered(&mut self, answered: &Answered) {
-        let record = recorded(answered);
-        self.measured.request(&request_row(&record));
+        let record = rows::recorded(answered);
+        self.measured.request(&rows::request(&record));
         self.log(|logs| logs.request(&record));
     }
 
     fn closed(&mut self, record: &ActionRecord) {
-        self.measured.action(&action_row(record));
+        self.measured.action(&rows::action(record));
         self.log(|logs| logs.action(&ActionRow::new(record, record.received)));
     }
 
     fn goes_on(&mut self, now: Nanos) -> bool {
-        let part = (now - START).as_f64() / self.length.as_f64();
-        self.tell(Span::from_f64(part * Span::new(self.weight).as_f64()).get());
-        self.broken_off = self.shared.shutdown.is_wanted() || self.logs.is_err();
+        self.broken_off = !self.progress.at(now) || self.logs.is_err();
         !self.broken_off
     }
-}
-
-/// What a controller would log of it.
-fn recorded(answered: &Answered) -> RequestRecord {
-    let Answered { id, user, slo_factor, response } = *answered;
-    RequestRecord::new(Asked { id, user, slo_factor }, &response)
 }
 
 #[cfg(test)]
@@ -209,13 +179,13 @@ mod tests {
 
     impl Observer for Both {
         fn answered(&mut self, answered: &Answered) {
-            let record = recorded(answered);
-            self.requests.push(request_row(&record));
+            let record = rows::recorded(answered);
+            self.requests.push(rows::request(&record));
             self.logs.request(&record).unwrap();
         }
 
         fn closed(&mut self, record: &ActionRecord) {
-            self.actions.push(action_row(record));
+            self.actions.push(rows::action(record));
             self.logs.action(&ActionRow::new(record, record.received)).unwrap();
         }
     }

@@ -1,11 +1,10 @@
 //! From the command line to the simulator's options.
 
-use clockwork_config::{SchedulerConfig, Sources};
 use clockwork_simulator::{Calibration, Options};
 use clockwork_wire::Span;
 
 use super::Arguments;
-use crate::Failure;
+use crate::{Failure, knobs};
 
 /// The options that the arguments ask for.
 ///
@@ -23,7 +22,7 @@ pub(super) fn of(arguments: &Arguments) -> Result<Options, Failure> {
         warmup: arguments.arrivals.map(|_| Span::ZERO),
         duration: positive("seconds", arguments.seconds)?.map(|s| Span::from_f64(s * 1e9)),
         arrivals: arguments.arrivals,
-        scheduler: knobs(&arguments.knobs)?,
+        scheduler: knobs::scheduler(&arguments.knobs)?,
         kind: arguments.scheduler,
         load: positive("load", arguments.load)?,
         shards: at_most("shards", arguments.shards, 0, 64)?,
@@ -39,20 +38,6 @@ pub(super) fn of(arguments: &Arguments) -> Result<Options, Failure> {
 pub(super) fn seeds(arguments: &Arguments) -> Result<Vec<u64>, Failure> {
     let count = at_most("seeds", Some(arguments.seeds), 1, 16)?.unwrap_or(1);
     Ok((arguments.seed..).take(count).collect())
-}
-
-/// The scheduler's knobs, if any is set: the defaults with these changes.
-fn knobs(changes: &[String]) -> Result<Option<SchedulerConfig>, Failure> {
-    let mut sources = Sources::default();
-    for change in changes {
-        let knob = change.split_once('=').filter(|(key, _)| key.starts_with("scheduler."));
-        let (key, value) = knob.ok_or_else(|| {
-            Failure::usage(format!("--set is `{change}`; scheduler.KEY=VALUE is needed"))
-        })?;
-        sources = sources.flag(key, Some(value));
-    }
-    let resolved = sources.resolve().map_err(|error| Failure::usage(error.to_string()))?;
-    Ok((!changes.is_empty()).then_some(resolved.config.scheduler))
 }
 
 fn positive(name: &str, value: Option<f64>) -> Result<Option<f64>, Failure> {

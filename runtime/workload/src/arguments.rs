@@ -231,6 +231,40 @@ impl<'a> Arguments<'a> {
             .ok_or_else(|| self.invalid(parameter, value, format!("one of {}", words.join(", "))))
     }
 
+    /// Models with their copies: `NAME` or `NAME:COPIES`, separated by commas, where the name `all` stands
+    /// for every model there is.
+    ///
+    /// # Errors
+    /// If there is no name, or copies are not 1 to [`MODELS_MAX`] in all.
+    ///
+    /// # Panics
+    /// If the workload has no such parameter.
+    pub(crate) fn models(&self, parameter: &'static str) -> Result<Vec<(String, u32)>, UsageError> {
+        let text = self.text(parameter);
+        let mut models = Vec::new();
+        for part in text.split(',') {
+            let (name, copies) = part.split_once(':').unwrap_or((part, "1"));
+            let copies = copies.parse().ok().filter(|copies| (1..=MODELS_MAX).contains(copies));
+            match (name, copies) {
+                ("", _) | (_, None) => return Err(self.no_models(parameter)),
+                ("all", Some(copies)) => {
+                    models.extend(self.context.models.iter().map(|name| (name.clone(), copies)));
+                }
+                (name, Some(copies)) => models.push((name.to_owned(), copies)),
+            }
+        }
+        let sum: u64 = models.iter().map(|(_, copies)| u64::from(*copies)).sum();
+        let fits = (1..=u64::from(MODELS_MAX)).contains(&sum);
+        if fits { Ok(models) } else { Err(self.no_models(parameter)) }
+    }
+
+    fn no_models(&self, parameter: &'static str) -> UsageError {
+        let allowed = format!(
+            "NAME or NAME:COPIES, separated by commas, with 1 to {MODELS_MAX} copies in all (the name `all`: every model)"
+        );
+        self.invalid(parameter, self.text(parameter), allowed)
+    }
+
     /// The error for a value that the parameter does not take.
     pub(crate) fn invalid(
         &self,

@@ -62,6 +62,7 @@ mod open_loop;
 mod poisson_open_loop;
 mod replay_log;
 mod replay_rates;
+mod replay_trace;
 mod scalability_exp_1;
 mod simple;
 mod simple_parametric;

@@ -4,8 +4,8 @@ use crate::{Arguments, Context, Parameter, Plan, UsageError};
 use crate::{
     azure, azure_fast, azure_half, azure_scalability_exp, azure_single, azure_small,
     bursty_experiment, comparison_experiment, comparison_experiment2, example, fill_memory,
-    open_loop, poisson_open_loop, replay_log, replay_rates, scalability_exp_1, simple,
-    simple_parametric, simple_slo_factor, single_spam, slo_exp_1, slo_exp_2, spam,
+    open_loop, poisson_open_loop, replay_log, replay_rates, replay_trace, scalability_exp_1,
+    simple, simple_parametric, simple_slo_factor, single_spam, slo_exp_1, slo_exp_2, spam,
 };
 
 /// A workload that can be asked for by name.
@@ -39,7 +39,7 @@ impl Workload {
 }
 
 /// Every workload, in the order of the help text: the original's, then ours.
-pub static WORKLOADS: [Workload; 23] = [
+pub static WORKLOADS: [Workload; 24] = [
     example::WORKLOAD,
     fill_memory::WORKLOAD,
     spam::WORKLOAD,
@@ -62,6 +62,7 @@ pub static WORKLOADS: [Workload; 23] = [
     bursty_experiment::WORKLOAD,
     open_loop::WORKLOAD,
     replay_rates::WORKLOAD,
+    replay_trace::WORKLOAD,
     replay_log::WORKLOAD,
 ];
 

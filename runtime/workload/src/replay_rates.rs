@@ -12,7 +12,7 @@ use crate::{Arguments, Parameter, Plan, Target, UsageError, Workload};
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "replay-rates",
-    description: "Poisson streams with recorded rates, one for each file, over copies of a model of its own; ends with the longest",
+    description: "Poisson streams with recorded rates, one for each file, over models of its own; ends with the longest",
     differs: "",
     parameters: &[
         Parameter::needed(
@@ -20,30 +20,45 @@ pub(crate) const WORKLOAD: Workload = Workload {
             "string",
             "one file or several, separated by commas, with one number of requests per second a line; .gz and .zst too",
         ),
-        Parameter::optional("num_models", "int", "1", "copies for each file"),
-        Parameter::optional("model", "string", "resnet50_v2", "name of the model"),
+        Parameter::optional("num_models", "int", "1", "copies of each model for each file"),
+        Parameter::optional(
+            "model",
+            "string",
+            "resnet50_v2",
+            "NAME or NAME:COPIES, or several separated by commas: as many as files, one for each; else each file asks for all of them alike",
+        ),
         Parameter::optional("interval", "float", "1", "seconds for which a line holds"),
         Parameter::optional("scale", "float", "1", "factor on all rates"),
     ],
     build: |arguments| {
         let files: Vec<&str> = arguments.text("files").split(',').collect();
-        let most = MODELS_MAX / u32::try_from(files.len()).unwrap_or(u32::MAX);
-        let copies = arguments.count("num_models", 1..=most.max(1))?;
+        let models = arguments.models("model")?;
+        let own = models.len() == files.len();
+        let once: u32 = models.iter().map(|(_, copies)| copies).sum();
+        let rounds = if own { 1 } else { u32::try_from(files.len()).unwrap_or(u32::MAX) };
+        let most = MODELS_MAX / once.saturating_mul(rounds);
+        let times = arguments.count("num_models", 1..=most.max(1))?;
         let mut plan = Plan::default();
         for (user, file) in (0..).zip(files) {
-            plan.load(arguments.text("model"), copies);
-            add(&mut plan, arguments, file, UserId::new(user))?;
+            let models = if own { &models[user..=user] } else { &models[..] };
+            let begin = plan.models();
+            for (name, copies) in models {
+                plan.load(name, copies * times);
+            }
+            let user = UserId::new(u32::try_from(user).expect("a command line names few files"));
+            let targets = (begin..plan.models()).map(|model| Target::new(user, model)).collect();
+            add(&mut plan, arguments, file, targets)?;
         }
         Ok(plan)
     },
 };
 
-/// Adds the stream of one file over the models loaded last.
+/// Adds the stream of one file.
 fn add(
     plan: &mut Plan,
     arguments: &Arguments<'_>,
     file: &str,
-    user: UserId,
+    targets: Vec<Target>,
 ) -> Result<(), UsageError> {
     let length = arguments.seconds("interval")?;
     let scale = arguments.number("scale", 1e-9..=1e9)?;
@@ -56,9 +71,6 @@ fn add(
         significant(scale),
         significant(mean)
     ));
-    let copies = arguments.count("num_models", 1..=MODELS_MAX)?;
-    let models = plan.models() - copies..plan.models();
-    let targets = models.map(|model| Target::new(user, model)).collect();
     let steps = rates.into_iter().map(|rate| Step { rate: rate * scale, length }).collect();
     plan.add(OpenLoop::new(targets, Popularity::Uniform, steps));
     Ok(())

@@ -32,6 +32,44 @@ fn recorded_rates_hold_for_their_seconds_and_the_last_ends_it() {
 }
 
 #[test]
+fn several_models_are_each_a_files_own_or_shared_by_every_file() {
+    let loads = |files, times, models| {
+        run(plan("replay-rates", &[files, times, models]), 1, Setting::PROMPT, HOUR).loads
+    };
+    let named = |models: &[(&str, u32)]| -> Vec<(String, u32)> {
+        models.iter().map(|&(name, copies)| (name.to_owned(), copies)).collect()
+    };
+    assert_eq!(loads("rates,rates", "2", "b:3,a"), named(&[("b", 6), ("a", 2)]));
+    assert_eq!(loads("rates", "1", "b:3,a"), named(&[("b", 3), ("a", 1)]));
+    let shared = run(plan("replay-rates", &["rates", "1", "b:3,a"]), 1, Setting::PROMPT, HOUR);
+    let asked: std::collections::BTreeSet<_> =
+        shared.submits.iter().map(|s| s.model.get()).collect();
+    assert_eq!(asked, [0, 1, 2, 3].into());
+}
+
+#[test]
+fn a_trace_is_replayed_over_models_of_ones_choice() {
+    let trace =
+        run(plan("replay-trace", &["b:2,a", "2"]), 1, Setting::PROMPT, Span::from_secs(180));
+    assert_eq!(trace.loads, [("b".to_owned(), 2), ("a".to_owned(), 1)]);
+    // In order of falling calls 1,800, 360, 60 and 6, twice: the first two are the first model's.
+    let of = |model| trace.submits.iter().filter(|s| s.model.get() == model).count();
+    assert!(of(0).abs_diff(4_320) < 330 && of(1).abs_diff(120) < 55, "{} {}", of(0), of(1));
+    let all = run(plan("replay-trace", &["all:7"]), 1, Setting::PROMPT, Span::from_secs(1)).loads;
+    assert_eq!(all.iter().map(|(_, copies)| *copies).collect::<Vec<_>>(), [7; 3]);
+}
+
+#[test]
+fn models_without_a_name_or_with_too_many_copies_are_refused() {
+    for models in ["", ",", "a,,b", "a:0", "a:x", "a:65536,b", "a:b:1"] {
+        let workload = registry::find("replay-rates").unwrap();
+        let arguments = ["rates", "1", models, "1"].map(String::from);
+        let error = workload.plan(&arguments, &small()).map(|_| ()).expect_err(models);
+        assert!(error.to_string().contains("NAME:COPIES"), "{error}");
+    }
+}
+
+#[test]
 fn recorded_requests_come_exactly_when_they_came() {
     let trace = run(plan("replay-log", &["log", "a,b"]), 1, Setting::PROMPT, HOUR);
     // The ids 4, 9 and 30 take turns: 4 and 30 are the copies of a, 9 is that of b.

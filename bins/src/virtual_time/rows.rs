@@ -1,12 +1,19 @@
-//! What the simulator tells, as the rows that a controller's logs have.
+//! What a run in virtual time tells, as the rows that a controller's logs of it would have.
 
 use clockwork_analysis::{ActionRow, ActionType, RequestRow};
-use clockwork_runtime::telemetry::RequestRecord;
+use clockwork_runtime::telemetry::{Asked, RequestRecord};
 use clockwork_scheduler::ActionRecord;
+use clockwork_simulator::Answered;
 use clockwork_wire::{ActionKind, Nanos, Status};
 
+/// What a controller would log of an answered request.
+pub(crate) fn recorded(answered: &Answered) -> RequestRecord {
+    let Answered { id, user, slo_factor, response } = *answered;
+    RequestRecord::new(Asked { id, user, slo_factor }, &response)
+}
+
 /// The row of an answered request.
-pub(super) fn request_row(record: &RequestRecord) -> RequestRow {
+pub(crate) fn request(record: &RequestRecord) -> RequestRow {
     RequestRow {
         t: record.departure,
         request_id: record.asked.id.get(),
@@ -24,7 +31,7 @@ pub(super) fn request_row(record: &RequestRecord) -> RequestRow {
 }
 
 /// The row of an action that is over, whose result was handled as soon as it came.
-pub(super) fn action_row(record: &ActionRecord) -> ActionRow {
+pub(crate) fn action(record: &ActionRecord) -> ActionRow {
     let ActionRecord { action, result, sent, received, .. } = record;
     let since_sent = |at: Nanos| at - *sent;
     ActionRow {

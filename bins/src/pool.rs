@@ -9,9 +9,11 @@ use std::{fmt, thread};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::Failure;
+
 /// Runs `jobs` on so many threads, those that weigh most first, and hands each result over as it
 /// comes, on this thread. A job that `work` has nothing to give for is left out.
-pub(super) fn run<T: Send>(
+pub(crate) fn run<T: Send>(
     weights: &[u64],
     threads: usize,
     progress: &AtomicU64,
@@ -49,7 +51,7 @@ pub(super) fn run<T: Send>(
 }
 
 /// As many threads as there are cores.
-pub(super) fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
@@ -64,15 +66,15 @@ fn bar(length: u64) -> ProgressBar {
 const TICK: Duration = Duration::from_millis(200);
 
 /// The first error of jobs that go on at the same time.
-pub(super) struct FirstError<E>(Mutex<BTreeMap<usize, E>>);
+pub(crate) struct FirstError<E>(Mutex<BTreeMap<usize, E>>);
 
 impl<E> FirstError<E> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
     /// The value, or nothing after noting the error of this job.
-    pub(super) fn note<T>(&self, job: usize, result: Result<T, E>) -> Option<T> {
+    pub(crate) fn note<T>(&self, job: usize, result: Result<T, E>) -> Option<T> {
         let note = |error| {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, error);
         };
@@ -80,8 +82,23 @@ impl<E> FirstError<E> {
     }
 
     /// The error of the first job that has one.
-    pub(super) fn into_first(self) -> Option<E> {
+    pub(crate) fn into_first(self) -> Option<E> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().next()
+    }
+}
+
+/// An error that has crossed threads: what it said.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Said(String);
+
+impl Said {
+    /// What a failure says.
+    pub(crate) fn of(failure: Failure) -> Self {
+        Self(match failure {
+            Failure::Usage(text) => text,
+            Failure::Work(error) | Failure::Coded(_, error) => error.to_string(),
+        })
     }
 }
 
