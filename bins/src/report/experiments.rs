@@ -243,23 +243,30 @@ fn figures(group: &[Ran]) -> Vec<Figure> {
                 };
             lines(figure, &document.outcomes).into_iter().map(named).collect::<Vec<_>>()
         };
-        let chart = Chart {
-            title: figure.title.clone(),
-            x: Axis::new(bottom(figure)),
-            y: Axis::new(figure.y.name()),
-            lines: group.iter().flat_map(of).collect(),
-            ..Chart::default()
-        };
+        let lines: Vec<Line> = group.iter().flat_map(of).collect();
+        let x = along(bottom(figure), &lines);
+        let (title, y) = (figure.title.clone(), Axis::new(figure.y.name()));
+        let chart = Chart { title, x, y, lines, ..Chart::default() };
         Figure::new(&figure.file, chart)
     };
     group[0].document.figures.iter().map(chart).collect()
 }
 
-/// What was measured of the parts of each run.
+/// The axis along the bottom: logarithmic for what grows by factors, as SLOs do.
+fn along(label: &str, lines: &[Line]) -> Axis {
+    let all = lines.iter().flat_map(|line| &line.points).map(|(x, _)| *x);
+    let (least, most) = all.fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(x), b.max(x)));
+    if least > 0.0 && most > WIDE * least { Axis::log(label) } else { Axis::new(label) }
+}
+
+/// What was measured of the parts of each run: what the table has, and what is drawn of them.
 fn cells(group: &[Ran]) -> Vec<Vec<String>> {
     let empty = Cell::default();
     let has = |column: &&Measure| empty.measure(**column).is_some() || **column == Measure::OfBound;
-    let columns: Vec<Measure> = group[0].document.columns.iter().filter(has).copied().collect();
+    let Document { columns, figures, .. } = &group[0].document;
+    let drawn = figures.iter().filter(|figure| figure.x.is_none()).map(|figure| figure.y);
+    let drawn = drawn.filter(|measure| !columns.contains(measure)).collect::<BTreeSet<_>>();
+    let columns: Vec<Measure> = columns.iter().filter(has).copied().chain(drawn).collect();
     let head = ["point", "folder", "trial", "class", "from (s) or SLO factor"].map(str::to_owned);
     let names = columns.iter().map(|column| column.name().to_owned());
     let mut rows = vec![head.into_iter().chain(names).collect::<Vec<_>>()];
@@ -312,3 +319,6 @@ fn number(key: f64) -> String {
     let text = format!("{key:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+/// How many times its least value an axis spans before it becomes logarithmic.
+const WIDE: f64 = 30.0;

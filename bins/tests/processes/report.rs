@@ -36,6 +36,11 @@ at_least = 2.0
 source = "more than there is"
 
 [[figure]]
+file = "satisfaction"
+title = "In time"
+y = "satisfaction"
+
+[[figure]]
 file = "over_time"
 title = "Goodput over time"
 y = "goodput"
@@ -92,6 +97,7 @@ fn an_experiment_without_logs_is_one_page_with_tables_figures_and_expectations()
         "of_bound at least 200.00 % a MISSED",
         "scheduler folder goodput of_bound lowest_factor clockwork a",
         "Goodput over time",
+        "from (s) or SLO factor goodput of_bound satisfaction",
         "scheduler infer5 a 1 0 0.5",
     ] {
         assert!(seen.contains(words), "{words} in {seen}");

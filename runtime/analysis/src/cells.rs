@@ -306,4 +306,4 @@ impl Factors {
 }
 
 /// Factors, and changes of factors, that are kept: no sweep has so many.
-const HELD_MAX: usize = 100_000;
+const HELD_MAX: usize = 10_000;
