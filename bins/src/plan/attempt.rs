@@ -57,20 +57,22 @@ pub(super) struct Missed {
     pub(super) late: u64,
     /// Anything else.
     pub(super) failed: u64,
-    /// Of all these, those whose model was in no device's memory when they came.
+    /// Of those that were not refused, those whose model was in no device's memory when they came; of a
+    /// refusal that is not told.
     pub(super) cold: u64,
 }
 
 impl Missed {
     fn note(&mut self, answered: &Answered) {
         let response = &answered.response;
+        let cold = response.copies_at_arrival == 0;
         *match response.status {
-            Status::REFUSED | Status::OVERLOADED => &mut self.refused,
+            Status::REFUSED | Status::OVERLOADED => return self.refused += 1,
             Status::TIMEOUT | Status::SKIPPED => &mut self.waited,
             status if status.has_output() => &mut self.late,
             _ => &mut self.failed,
         } += 1;
-        self.cold += u64::from(response.copies_at_arrival == 0);
+        self.cold += u64::from(cold);
     }
 
     /// All of them.
@@ -161,8 +163,10 @@ impl<'a> Watch<'a> {
         self.measured.get_or_insert_with(|| {
             let from = first + self.warmup;
             let window = Window { from, until: from + self.duration };
-            let options = Options { gpus: Some(self.devices), ..Options::new(window) };
-            let all = Accumulator::new(options).expect("what is measured takes time");
+            // Rates are over what there was, if the workload or the run ends sooner.
+            let open = Options::new(Window::starting(from));
+            let options = Options { gpus: Some(self.devices), ..open };
+            let all = Accumulator::new(options).expect("a window without end is not empty");
             Measured { window, all, missed: Missed::default() }
         })
     }
@@ -202,14 +206,19 @@ impl Observer for Watch<'_> {
     fn answered(&mut self, answered: &Answered) {
         let row = rows::request(&rows::recorded(answered));
         let measured = self.begin(answered.response.arrival);
+        if !measured.window.contains(row.t) {
+            return;
+        }
         measured.all.request(&row);
-        if measured.window.contains(row.t) && !row.deadline_met {
+        if !row.deadline_met {
             measured.missed.note(answered);
         }
     }
 
     fn closed(&mut self, record: &ActionRecord) {
-        if let Some(measured) = &mut self.measured {
+        if let Some(measured) = &mut self.measured
+            && measured.window.contains(record.received)
+        {
             measured.all.action(&rows::action(record));
         }
     }

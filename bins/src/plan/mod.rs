@@ -12,7 +12,7 @@ mod results;
 mod search;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use clap::Parser;
 use clockwork_config::SchedulerKind;
@@ -163,7 +163,6 @@ impl Look<'_> {
                 shutdown.trigger();
             }
         });
-        debug_assert!(progress.load(Ordering::Relaxed) <= weights.iter().sum());
         unkept.into_first().map_or(Ok(()), Err)?;
         errors.into_first().map_or(Ok(()), |error| Err(error.into()))
     }

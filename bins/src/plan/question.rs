@@ -148,14 +148,14 @@ fn workload(
     arguments: &Arguments,
     models: &[(String, u32)],
 ) -> Result<(&'static str, Vec<String>), Failure> {
-    let models: Vec<_> = models.iter().map(|(name, copies)| format!("{name}:{copies}")).collect();
-    let models = models.join(",");
+    let named = models.iter().map(|(name, copies)| format!("{name}:{copies}"));
+    let named = named.collect::<Vec<_>>().join(",");
     let scale = arguments.trace.scale_rate.unwrap_or(1.0).to_string();
     match (&arguments.trace.trace, &arguments.rates) {
-        (Some(_), None) => Ok(("replay-trace", vec![models])),
+        (Some(_), None) => Ok(("replay-trace", vec![named])),
         (None, Some(files)) => {
-            readable(files)?;
-            let words = [files.as_str(), "1", &models, "1", &scale];
+            readable(files, models)?;
+            let words = [files.as_str(), "1", &named, "1", &scale];
             Ok(("replay-rates", words.map(str::to_owned).to_vec()))
         }
         _ => Err(Failure::usage(
@@ -164,10 +164,20 @@ fn workload(
     }
 }
 
-fn readable(files: &str) -> Result<(), Failure> {
-    let missing = files.split(',').find(|file| !Path::new(file).is_file());
-    missing
-        .map_or(Ok(()), |file| Err(Failure::usage(format!("--rates: there is no file `{file}`"))))
+/// Whether there are these files: one, or one for each model.
+fn readable(files: &str, models: &[(String, u32)]) -> Result<(), Failure> {
+    let names: Vec<&str> = files.split(',').collect();
+    if let Some(file) = names.iter().find(|file| !Path::new(file).is_file()) {
+        return Err(Failure::usage(format!("--rates: there is no file `{file}`")));
+    }
+    if names.len() != 1 && names.len() != models.len() {
+        return Err(Failure::usage(format!(
+            "--rates names {} files for {} models: allowed is one, or one for each model",
+            names.len(),
+            models.len()
+        )));
+    }
+    Ok(())
 }
 
 fn seconds(name: &str, value: f64, least: f64) -> Result<Span, Failure> {

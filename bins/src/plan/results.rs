@@ -115,14 +115,14 @@ impl Results {
         let target = percent(self.document.target);
         Ok(match (search.is_over(), search.enough()) {
             (true, Some(devices)) => Ok(format!(
-                "{devices} devices are needed for {target} within {} ms{}",
+                "devices needed for {target} within {} ms: {devices}{}",
                 self.document.slo_ms,
                 self.doubt(devices)
             )),
             (true, None) => {
                 let best = self.best();
                 Err(NoAnswer::TooMuch(format!(
-                    "up to {} devices (--max-devices) do not reach {target} within {} ms; the best: {}",
+                    "--max-devices {} is too few for {target} within {} ms; the best: {}",
                     self.max_devices,
                     self.document.slo_ms,
                     shown(best)
@@ -211,7 +211,7 @@ impl Results {
                 Line::new("in time", whole().map(place).collect()),
                 Line::new("target", target),
             ],
-            marks: answer.map(|n| (f64::from(n), format!("{n} devices"))).into_iter().collect(),
+            marks: answer.map(|n| (f64::from(n), format!("needed: {n}"))).into_iter().collect(),
             ..Chart::default()
         }
     }
@@ -221,11 +221,8 @@ impl Results {
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { devices, requests, .. } = self;
-        write!(
-            f,
-            "{devices} devices: {} of {requests} requests in time",
-            percent(self.satisfaction)
-        )?;
+        let part = percent(self.satisfaction);
+        write!(f, "with {devices}: {part} of {requests} requests in time")?;
         if !self.complete {
             write!(f, " (broken off)")?;
         }
@@ -247,7 +244,11 @@ impl fmt::Display for Missed {
         ];
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);
         let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-        write!(f, "missed: {}; {} of them cold", parts.join(", "), self.cold)
+        write!(f, "{}", parts.join(", "))?;
+        if self.cold > 0 {
+            write!(f, " ({} that were not refused were cold)", self.cold)?;
+        }
+        Ok(())
     }
 }
 
