@@ -8,16 +8,19 @@
 mod engine;
 mod jitter;
 mod models;
+mod tenant;
 
 use clockwork_wire::{
     ActionId, BatchSize, ModelId, ModelProfile, Nanos, Pages, Span, part_of_load,
 };
 
 pub use self::jitter::Jitter;
+pub use self::tenant::Tenancy;
 
 use self::engine::{Engine, Job};
 use self::jitter::Noise;
 use self::models::Models;
+use self::tenant::Tenant;
 use crate::{
     Completion, Device, DeviceSpec, Fault, Inputs, ModelSource, Operation, Unprepared, Wanted,
 };
@@ -32,6 +35,8 @@ pub struct Deviation {
     /// Bytes per second at which inputs and outputs are copied; `None`: they cost no time.
     /// They hide behind execution only on a device of [depth](DeviceSpec::depth) 2.
     pub copy_bandwidth: Option<u64>,
+    /// Who else executes on it; `None`: nobody.
+    pub tenant: Option<Tenancy>,
 }
 
 /// A device that exists only as a profile.
@@ -44,6 +49,7 @@ pub struct Emulated {
     noise: Noise,
     copy_bandwidth: Option<u64>,
     slowdown: f64,
+    tenant: Option<Tenant>,
     /// Since when it hangs.
     hung_since: Option<Nanos>,
 }
@@ -64,6 +70,7 @@ impl Emulated {
             noise: Noise::new(deviation.jitter, deviation.seed),
             copy_bandwidth: deviation.copy_bandwidth,
             slowdown: 1.0,
+            tenant: deviation.tenant.and_then(|tenancy| Tenant::new(tenancy, deviation.seed)),
             hung_since: None,
         }
     }
@@ -121,6 +128,8 @@ impl Emulated {
         let exec = self.duration(exact);
         let input = self.copy_time(inputs.body.len());
         let output = self.copy_time(output_len);
+        let begin = self.exec.start_of(at, input);
+        let exec = self.tenant.as_mut().map_or(exec, |tenant| tenant.stretch(begin, exec));
         self.exec.begin(at, Job { id, input, exec, output, output_len });
     }
 }

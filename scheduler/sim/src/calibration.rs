@@ -44,6 +44,9 @@ pub struct Calibration {
     pub cores: usize,
     /// Whether inputs and outputs travel, so that links carry their bytes.
     pub payloads: bool,
+    /// Transfers of 128 to 256 MiB between workers, there and back, that go on at any time and share
+    /// their links with everything else; 0: none. They need a bandwidth and two workers.
+    pub shuffles: u32,
 }
 
 impl Calibration {
@@ -56,6 +59,7 @@ impl Calibration {
         worker_link: Link { delay: Span::from_micros(50), jitter: Span::ZERO, bandwidth: 0 },
         cores: 0,
         payloads: false,
+        shuffles: 0,
     };
 
     /// Real processes that share one machine of two cores and talk over its loopback: the costs
@@ -71,6 +75,7 @@ impl Calibration {
         worker_link: LOOPBACK_LINK,
         cores: 2,
         payloads: false,
+        shuffles: 0,
     };
 
     /// The calibration of this name: `network` or `loopback`.

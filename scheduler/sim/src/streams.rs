@@ -30,6 +30,8 @@ pub(crate) enum Purpose {
     Repeated = 9,
     /// How many shards there are.
     Shards = 10,
+    /// Which workers shuffle, and how much.
+    Shuffles = 11,
 }
 
 /// All streams of one seed.

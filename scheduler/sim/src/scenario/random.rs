@@ -64,6 +64,7 @@ fn calibration(random: &mut Random) -> Calibration {
         worker_link: link(random),
         cores: if chance(random, 0.3) { random.random_range(1..4) } else { 0 },
         payloads,
+        shuffles: 0,
     }
 }
 

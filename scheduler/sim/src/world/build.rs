@@ -11,6 +11,7 @@ use super::cpu::Cores;
 use super::letter::{Command, Letter, Tell};
 use super::network::Path;
 use super::process::Process;
+use super::shuffles;
 use super::worker::WorkerProcess;
 use super::{Node, START, World};
 use crate::calibration::{Calibration, Link};
@@ -38,7 +39,7 @@ impl World {
             record,
             gpus: u32::try_from(devices.iter().sum::<usize>()).expect("a count of devices"),
         });
-        let (worker_link, client_link) = (calibration.worker_link, calibration.client_link);
+        let client_link = calibration.client_link;
         let from = START + setup.warmup;
         let to = from + setup.duration;
         let mut world = Self {
@@ -47,7 +48,7 @@ impl World {
             letters: Vec::new(),
             free: Vec::new(),
             controller: Process::new(calibration.controller, controller),
-            worker_paths: paths(worker_link, 0..workers.len(), streams),
+            worker_paths: worker_paths(&calibration, workers.len(), to, streams),
             client_paths: paths(client_link, CLIENTS..CLIENTS + clients.len(), streams),
             workers,
             clients,
@@ -109,6 +110,24 @@ fn clients(
         })
         .map(|client| Process::new(calibration.client, client))
         .collect()
+}
+
+/// To and from each worker, shared with what goes on between them until `end`.
+fn worker_paths(
+    calibration: &Calibration,
+    workers: usize,
+    end: Nanos,
+    streams: Streams,
+) -> Vec<(Path, Path)> {
+    let Calibration { worker_link: link, shuffles, .. } = *calibration;
+    let random = streams.stream(Purpose::Shuffles, 0);
+    let beside = shuffles::beside(workers, shuffles, link.bandwidth, (START, end), random);
+    let mut paths = paths(link, 0..workers, streams);
+    for ((to, from), beside) in paths.iter_mut().zip(beside) {
+        to.share(beside.to);
+        from.share(beside.from);
+    }
+    paths
 }
 
 /// To and from each process, each with a random stream of its own.

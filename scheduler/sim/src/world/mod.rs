@@ -10,12 +10,14 @@ mod client;
 mod clock;
 mod controller;
 mod cpu;
+mod crowd;
 mod decider;
 mod front;
 mod incidents;
 mod letter;
 mod network;
 mod process;
+mod shuffles;
 mod worker;
 
 use clockwork_scheduler::shard::Moved;

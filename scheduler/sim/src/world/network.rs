@@ -3,6 +3,7 @@
 use clockwork_wire::{Nanos, Span};
 use rand_distr::{Distribution, Exp1};
 
+use super::crowd::Crowd;
 use crate::calibration::Link;
 use crate::streams::Random;
 
@@ -14,6 +15,8 @@ pub(crate) struct Path {
     control: Pipe,
     bulk: Pipe,
     random: Random,
+    /// What else goes this way.
+    crowd: Crowd,
 }
 
 /// One connection.
@@ -28,7 +31,13 @@ struct Pipe {
 impl Path {
     /// An idle path.
     pub(crate) fn new(link: Link, random: Random) -> Self {
-        Self { link, control: Pipe::default(), bulk: Pipe::default(), random }
+        let crowd = Crowd::default();
+        Self { link, control: Pipe::default(), bulk: Pipe::default(), random, crowd }
+    }
+
+    /// From now on it is shared with this traffic.
+    pub(crate) fn share(&mut self, crowd: Crowd) {
+        self.crowd = crowd;
     }
 
     /// Sends a message with `body` bytes of payload at `now`; returns when it arrives, or `None`
@@ -38,12 +47,12 @@ impl Path {
             return None;
         }
         let delay = self.delay();
-        let header = self.control.carry(now, self.time(HEADER_BYTES), delay);
+        let header = self.control.carry(now, self.time(HEADER_BYTES), delay, &self.crowd);
         if body == 0 {
             return Some(header);
         }
         let delay = self.delay();
-        Some(header.max(self.bulk.carry(now, self.time(body), delay)))
+        Some(header.max(self.bulk.carry(now, self.time(body), delay, &self.crowd)))
     }
 
     /// Nothing that was sent before is in the way any longer: the connection is a new one.
@@ -70,8 +79,8 @@ impl Path {
 }
 
 impl Pipe {
-    fn carry(&mut self, now: Nanos, time: Span, delay: Span) -> Nanos {
-        self.free_at = self.free_at.max(now) + time;
+    fn carry(&mut self, now: Nanos, time: Span, delay: Span, crowd: &Crowd) -> Nanos {
+        self.free_at = crowd.end(self.free_at.max(now), time);
         self.last_arrival = self.last_arrival.max(self.free_at + delay);
         self.last_arrival
     }
@@ -109,5 +118,19 @@ mod tests {
         assert_eq!(send(5_000, u64::MAX), Some(Nanos::new(11_010)));
         assert_eq!(send(5_000, 5_000), None, "the bulk connection is busy until 11,000");
         assert_eq!(send(0, u64::MAX), Some(Nanos::new(1_490)));
+    }
+
+    #[test]
+    fn a_shared_link_is_slower_while_others_are_there() {
+        let link = Link { delay: Span::new(10), jitter: Span::ZERO, bandwidth: 1_000_000_000 };
+        let mut path = path(link);
+        let mut crowd = Crowd::default();
+        crowd.note(Nanos::new(2_000), 1);
+        crowd.note(Nanos::new(6_000), 0);
+        path.share(crowd);
+        let mut send = |at, body| path.send(Nanos::new(at), body, Nanos::MAX);
+        assert_eq!(send(1_000, 2_000), Some(Nanos::new(4_010)), "half of it at half the pace");
+        assert_eq!(send(3_000, 3_000), Some(Nanos::new(8_010)), "1,000 behind it at half the pace");
+        assert_eq!(send(5_000, 0), Some(Nanos::new(5_330)), "headers share, too");
     }
 }
