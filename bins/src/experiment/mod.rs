@@ -12,6 +12,7 @@ mod figure;
 mod gather;
 mod launch;
 mod outcome;
+mod parm;
 mod place;
 mod results;
 mod runs;
@@ -19,7 +20,7 @@ mod simulate;
 mod table;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser};
 use clockwork_config::experiment::{self, Experiment, Extent, Point};
@@ -44,8 +45,8 @@ use crate::workload::TraceArguments;
 #[derive(Debug, Parser)]
 #[command(after_help = experiments())]
 pub struct Arguments {
-    /// One of those below, or a TOML file of your own; or `fetch`, to see how a run stands; or `stats`,
-    /// for latencies as ParM prints them
+    /// One of those below, or a TOML file of your own, or a JSON configuration of ParM; or `fetch`, to see
+    /// how a run stands; or `stats`, for latencies as ParM prints them
     name: String,
     /// With `fetch`: the folder of a run; with `stats`: a folder with request logs, or a configuration
     /// of ParM beside its results
@@ -54,9 +55,10 @@ pub struct Arguments {
     mode: ModeArguments,
     #[command(flatten)]
     length: LengthArguments,
-    /// Runs of each point, each with the next seed; tables show the median
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
-    trials: u32,
+    /// Runs of each point, each with the next seed; tables show the median. By default 1, or as many as
+    /// a configuration of ParM says
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    trials: Option<u32>,
     /// Where the results go; by default a folder `experiment-NAME` here
     #[arg(long)]
     out: Option<PathBuf>,
@@ -95,6 +97,13 @@ struct ModeArguments {
     hosts: Option<PathBuf>,
 }
 
+impl ModeArguments {
+    /// Whether it runs in virtual time.
+    const fn is_simulated(&self) -> bool {
+        !self.local && self.hosts.is_none()
+    }
+}
+
 /// How long it runs.
 #[derive(Clone, Debug, Args)]
 #[group(multiple = false)]
@@ -128,18 +137,27 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let extent = if arguments.length.full { Extent::Full } else { Extent::Quick };
     let points = chosen(&experiment, extent, &arguments.only)?;
+    if points.iter().any(|point| point.run.parm.is_some()) && !arguments.mode.is_simulated() {
+        return Err(Failure::usage(format!("{name}: {IN_VIRTUAL_TIME}")));
+    }
+    let trials = experiment.trials(extent).map_err(|error| Failure::usage(error.to_string()))?;
+    let trials = arguments.trials.unwrap_or(trials);
     let out = arguments.out.clone().unwrap_or_else(|| format!("experiment-{name}").into());
     if arguments.detach {
         return detached::begin(&out);
     }
     let shutdown = Shutdown::on_signals()?;
-    let mut results = Results::create(&out, &name, &experiment, extent, arguments.trials)?;
+    let mut results = Results::create(&out, &name, &experiment, extent, trials)?;
     say(&format!("{name}: {} ({}, {} points)", experiment.title, extent.name(), points.len()));
-    let runs = Runs { name: &name, points: &points, out: &out, arguments, shutdown: &shutdown };
+    let runs =
+        Runs { name: &name, points: &points, out: &out, arguments, trials, shutdown: &shutdown };
     let ran = runs.all(&mut results);
     let verdicts = results.finish(&experiment, shutdown.is_wanted())?;
     ran?;
     say(&results.table());
+    if name_is_json(&arguments.name) {
+        show_latencies(&points, results.outcomes());
+    }
     for verdict in &verdicts {
         say(&verdict.to_string());
     }
@@ -151,6 +169,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What each run came to, as ParM's harness prints it.
+fn show_latencies(points: &[Point], outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        let Some(parm) = &points[outcome.point].run.parm else { continue };
+        say(&parm.path(outcome.trial - 1).display().to_string());
+        match outcome.latencies {
+            Some(latencies) => say(&latencies.text()),
+            None => say(&outcome.lacks),
+        }
+    }
+}
+
+fn name_is_json(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "json")
+}
+
+/// Why an experiment of ParM's does not run with real processes.
+const IN_VIRTUAL_TIME: &str =
+    "it runs in virtual time only, where what disturbs its workers is a model";
+
 #[derive(Debug, thiserror::Error)]
 #[error("{0} of the expectations were missed")]
 struct Missed(usize);
@@ -159,12 +197,15 @@ struct Missed(usize);
 fn find(name: &str) -> Result<(String, Experiment), Failure> {
     let usage = |error: clockwork_config::ConfigError| Failure::usage(error.to_string());
     let path = PathBuf::from(name);
+    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
+    if name_is_json(name) {
+        return Ok((stem, stats::configuration(&path)?));
+    }
     if path.extension().is_none_or(|extension| extension != "toml") {
         return Ok((name.to_owned(), Experiment::builtin(name).map_err(usage)?));
     }
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
-    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
     Ok((stem, Experiment::read(name, &text).map_err(usage)?))
 }
 

@@ -1,9 +1,11 @@
 //! What one run came to, and the measures that tables, figures and expectations take from it.
 
 use clockwork_config::experiment::Measure;
+use clockwork_wire::Span;
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
+use crate::stats::Latencies;
 
 /// One trial of one point.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,12 @@ pub struct Outcome {
     pub whole: Cell,
     /// Its parts, by key and class.
     pub cells: Vec<Cell>,
+    /// Latencies counted one by one, of a run of ParM's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latencies: Option<Latencies>,
+    /// Why it was not run; empty if it was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub lacks: String,
     /// What the workload said of itself: how a trace was scaled, for instance.
     pub notes: Vec<String>,
     /// Invariants that did not hold, if they were checked.
@@ -49,6 +57,12 @@ impl Outcome {
         reason = "all others are measures of a cell, which lists them"
     )]
     pub fn measure(&self, measure: Measure) -> Option<f64> {
+        if !self.lacks.is_empty() {
+            return None;
+        }
+        if let Some(value) = self.latencies.and_then(|latencies| latencies.measure(measure)) {
+            return Some(value);
+        }
         match measure {
             Measure::LowestFactor => self.lowest_factor(),
             Measure::Peak => self.peak(),
@@ -80,6 +94,23 @@ impl Outcome {
     }
 }
 
+impl Latencies {
+    /// What is measured of latencies that are counted one by one; `None` of everything else.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are no latencies")]
+    fn measure(self, measure: Measure) -> Option<f64> {
+        Some(match measure {
+            Measure::Num => Span::new(self.num).as_f64(),
+            Measure::P50 => self.median,
+            Measure::Mean => self.mean,
+            Measure::P99 => self.p99,
+            Measure::P995 => self.p995,
+            Measure::P999 => self.p999,
+            Measure::Gap => self.gap(),
+            _ => return None,
+        })
+    }
+}
+
 impl Cell {
     /// What is measured of a part of a run; `None` if it has no such thing.
     pub fn measure(&self, measure: Measure) -> Option<f64> {
@@ -104,7 +135,11 @@ impl Cell {
             Measure::LowestFactor
             | Measure::Peak
             | Measure::PeakPerDevice
-            | Measure::LastOfPeak => return None,
+            | Measure::LastOfPeak
+            | Measure::Num
+            | Measure::Mean
+            | Measure::P995
+            | Measure::Gap => return None,
         })
     }
 }

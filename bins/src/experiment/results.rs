@@ -57,7 +57,11 @@ impl Results {
     pub(super) fn keep(&mut self, outcome: Outcome) -> Result<(), Failure> {
         let choices = outcome.choices.iter().map(|(axis, value)| format!("{axis} {value}"));
         let choices: Vec<_> = choices.collect();
-        let end = if outcome.complete { "done" } else { "broken off" };
+        let end = match outcome.complete {
+            true if outcome.lacks.is_empty() => "done",
+            true => &outcome.lacks,
+            false => "broken off",
+        };
         self.note(&format!("{}, trial {}: {end}", choices.join(", "), outcome.trial))?;
         let place = |o: &Outcome| (o.point, o.trial);
         let outcomes = &mut self.document.outcomes;
@@ -90,6 +94,11 @@ impl Results {
         }
         self.note("Exiting")?;
         Ok(verdicts)
+    }
+
+    /// What has been measured, in the order of points and trials.
+    pub(super) fn outcomes(&self) -> &[Outcome] {
+        &self.document.outcomes
     }
 
     /// The table of what there is.

@@ -23,6 +23,8 @@ pub(super) struct Runs<'a> {
     pub(super) points: &'a [Point],
     pub(super) out: &'a Path,
     pub(super) arguments: &'a Arguments,
+    /// Runs of each point.
+    pub(super) trials: u32,
     pub(super) shutdown: &'a Shutdown,
 }
 
@@ -52,6 +54,7 @@ impl Runs<'_> {
             checked: self.arguments.checked,
             trace: &self.arguments.trace,
             logs: self.arguments.logs.then_some(self.out),
+            out: self.out,
         };
         let threads = self.arguments.threads.map(usize::try_from).transpose()?;
         let run = |index, point: &Point, trial| simulate::simulate(index, point, trial, &shared);
@@ -85,7 +88,7 @@ impl Runs<'_> {
         run: impl Fn(usize, &Point, u32) -> Result<Outcome, Failure> + Sync,
         results: &mut Results,
     ) -> Result<(), Failure> {
-        let trials = 1..=self.arguments.trials;
+        let trials = 1..=self.trials;
         let trials_of = |point| trials.clone().map(move |trial| (point, trial));
         let jobs: Vec<(usize, u32)> = (0..self.points.len()).flat_map(trials_of).collect();
         let weights: Vec<u64> = jobs.iter().map(|&(p, _)| weight(&self.points[p].run)).collect();

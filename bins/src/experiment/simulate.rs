@@ -18,6 +18,7 @@ use clockwork_workload::{Plan, registry};
 use super::gather::{accumulator, gathered};
 use super::launch::log_files;
 use super::outcome::Outcome;
+use super::parm;
 use crate::Failure;
 use crate::virtual_time::rows;
 use crate::virtual_time::{self, Progress};
@@ -36,6 +37,8 @@ pub(super) struct Shared<'a> {
     pub(super) trace: &'a TraceArguments,
     /// The folder for a controller's logs of each run, if they are wanted.
     pub(super) logs: Option<&'a Path>,
+    /// The folder of all results.
+    pub(super) out: &'a Path,
 }
 
 /// Runs a point once.
@@ -48,35 +51,34 @@ pub(super) fn simulate(
     trial: u32,
     shared: &Shared<'_>,
 ) -> Result<Outcome, Failure> {
-    let seed = point.run.seed + u64::from(trial) - 1;
-    let (plan, mut notes) = plan(&point.run, seed, shared.trace)?;
-    let trial_of = trial_of(&point.run, seed, plan, shared.checked)?;
-    let logs = shared.logs.map(|dir| log_files(dir, index, trial)).transpose()?;
-    let logs =
-        logs.map(|[requests, actions]| PlainLogs::create(&requests, &actions)).transpose()?;
-    let mut watch = Watch::new(&point.run, shared, logs);
-    let report = trial_of.run(&mut watch);
-    watch.progress.end();
-    if let Err(error) = watch.end_logs() {
-        // What was measured until then is worth as much as before.
-        notes.push(format!("its logs end early, and so does the run: {error}"));
-        watch.broken_off = true;
+    if let Some(parm) = &point.run.parm {
+        return parm::simulate(index, (point, parm), trial, shared);
     }
-    let complete = !watch.broken_off;
-    let gathered = gathered(&point.run, watch.measured);
-    Ok(Outcome {
+    let (plan, mut notes) = plan(&point.run, seed(&point.run, trial), shared.trace)?;
+    let trial_of = trial_of(&point.run, trial, plan, shared.checked)?;
+    let mut watch = Watch::begin(index, point, trial, shared)?;
+    let report = trial_of.run(&mut watch);
+    let outcome = watch.finish(point, trial, report.violations);
+    notes.extend(outcome.notes);
+    Ok(Outcome { notes, ..outcome })
+}
+
+/// The seed of a trial.
+pub(super) fn seed(run: &Run, trial: u32) -> u64 {
+    run.seed + u64::from(trial) - 1
+}
+
+/// What a point comes to before it is run.
+pub(super) fn outcome(point: &Point, trial: u32) -> Outcome {
+    Outcome {
         choices: point.choices.clone(),
         trial,
-        seed,
+        seed: seed(&point.run, trial),
         mode: "sim".into(),
         devices: point.run.devices(),
-        complete,
-        whole: gathered.whole,
-        cells: gathered.cells,
-        notes,
-        violations: report.violations,
+        complete: true,
         ..Outcome::default()
-    })
+    }
 }
 
 /// The workload's plan, and what it says of itself.
@@ -89,7 +91,12 @@ fn plan(run: &Run, seed: u64, trace: &TraceArguments) -> Result<(Plan, Vec<Strin
     Ok((plan, notes))
 }
 
-fn trial_of(run: &Run, seed: u64, plan: Plan, checked: bool) -> Result<Trial, Failure> {
+/// A run on equal workers with exact links, as the simulator takes it.
+///
+/// # Errors
+/// If a knob of the scheduler is out of its range.
+pub(super) fn trial_of(run: &Run, trial: u32, plan: Plan, checked: bool) -> Result<Trial, Failure> {
+    let seed = seed(run, trial);
     let machine = virtual_time::machine(usize::try_from(run.gpus)?, run.pages, run.jitter);
     let models = zoo::names().filter_map(|name| Some((name.to_owned(), zoo::profile(name)?)));
     Ok(Trial {
@@ -115,7 +122,7 @@ pub(super) fn weight(run: &Run) -> u64 {
 
 /// Counts what a run does, and whether it is to go on.
 #[derive(Debug)]
-struct Watch<'a> {
+pub(super) struct Watch<'a> {
     measured: CellAccumulator,
     /// Logs, or why they end.
     logs: io::Result<Option<PlainLogs>>,
@@ -124,6 +131,43 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
+    /// Begins to watch a run, with logs of its own if they are wanted.
+    ///
+    /// # Errors
+    /// If a log cannot be begun.
+    pub(super) fn begin(
+        index: usize,
+        point: &Point,
+        trial: u32,
+        shared: &Shared<'a>,
+    ) -> Result<Self, Failure> {
+        let logs = shared.logs.map(|dir| log_files(dir, index, trial)).transpose()?;
+        let logs =
+            logs.map(|[requests, actions]| PlainLogs::create(&requests, &actions)).transpose()?;
+        Ok(Self::new(&point.run, shared, logs))
+    }
+
+    /// What the run came to.
+    pub(super) fn finish(mut self, point: &Point, trial: u32, violations: Vec<String>) -> Outcome {
+        self.progress.end();
+        let mut notes = Vec::new();
+        if let Err(error) = self.end_logs() {
+            // What was measured until then is worth as much as before.
+            notes.push(format!("its logs end early, and so does the run: {error}"));
+            self.broken_off = true;
+        }
+        let complete = !self.broken_off;
+        let gathered = gathered(&point.run, self.measured);
+        Outcome {
+            complete,
+            whole: gathered.whole,
+            cells: gathered.cells,
+            notes,
+            violations,
+            ..outcome(point, trial)
+        }
+    }
+
     fn new(run: &Run, shared: &Shared<'a>, logs: Option<PlainLogs>) -> Self {
         let (weight, length) = (weight(run), run.warmup + run.duration);
         let progress = Progress::new(shared.shutdown, shared.progress, weight, length);

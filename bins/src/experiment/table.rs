@@ -15,9 +15,8 @@ pub(super) fn markdown(document: &Document) -> String {
     let heads: Vec<_> = axes.chain(columns.iter().map(|column| column.name())).collect();
     let mut text = format!("| {} |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len()));
     for trials in points(outcomes) {
-        let Row { mut choices, values, broken_off } = row(columns, trials);
+        let Row { mut choices, values, mark } = row(columns, trials);
         choices.extend(values);
-        let mark = if broken_off { " (broken off)" } else { "" };
         let _ = writeln!(text, "| {} |{mark}", choices.join(" | "));
     }
     text
@@ -30,8 +29,8 @@ pub(crate) struct Row {
     pub(crate) choices: Vec<String>,
     /// The value of each column.
     pub(crate) values: Vec<String>,
-    /// Whether a trial was broken off.
-    pub(crate) broken_off: bool,
+    /// What stands behind it: nothing, or that a trial was broken off or could not be run.
+    pub(crate) mark: String,
 }
 
 /// The row of a point: the medians of its trials.
@@ -40,8 +39,13 @@ pub(crate) fn row(columns: &[Measure], trials: &[Outcome]) -> Row {
     let values = columns.iter().map(|&column| {
         median(trials, |o| o.measure(column)).map_or_else(|| "-".into(), |v| shown(column, v))
     });
-    let broken_off = trials.iter().any(|trial| !trial.complete);
-    Row { choices, values: values.collect(), broken_off }
+    let lacks = &trials[0].lacks;
+    let mark = match trials.iter().all(|trial| trial.complete) {
+        true if lacks.is_empty() => String::new(),
+        true => format!(" ({lacks})"),
+        false => " (broken off)".into(),
+    };
+    Row { choices, values: values.collect(), mark }
 }
 
 /// The outcomes by point: each group is the trials of one.
@@ -61,7 +65,14 @@ pub(crate) fn shown(measure: Measure, value: f64) -> String {
     match measure {
         Measure::Satisfaction | Measure::OfBound | Measure::LastOfPeak => percent(value),
         Measure::Executing | Measure::Copying | Measure::Cold => format!("{:.1} %", value * 100.0),
-        Measure::P50 | Measure::P99 | Measure::P999 | Measure::Max => format!("{value:.2} ms"),
+        Measure::P50
+        | Measure::Mean
+        | Measure::P99
+        | Measure::P995
+        | Measure::P999
+        | Measure::Gap
+        | Measure::Max => format!("{value:.2} ms"),
+        Measure::Num => format!("{value:.0}"),
         Measure::PredictionP99 | Measure::PredictionP999 => format!("{value:.1} us"),
         Measure::Batch | Measure::LowestFactor => format!("{value:.2}"),
         Measure::ColdRate

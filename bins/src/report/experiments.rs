@@ -173,8 +173,7 @@ fn results(group: &[Ran]) -> Vec<Vec<String>> {
     let names = columns.iter().map(|column| column.name().to_owned());
     let head = axes.chain(["folder".to_owned()]).chain(names).collect();
     let line = |(folder, trials): (&String, &[Outcome])| {
-        let Row { choices, values, broken_off } = row(columns, trials);
-        let mark = if broken_off { " (broken off)" } else { "" };
+        let Row { choices, values, mark } = row(columns, trials);
         choices.into_iter().chain([format!("{folder}{mark}")]).chain(values).collect()
     };
     let beside = by_point(group);

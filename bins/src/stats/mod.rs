@@ -1,22 +1,28 @@
-//! Latencies as ParM's harness prints them: `E2E_LATENCY (ms)` with number, median, mean and tail.
+//! `clockwork experiment stats`: latencies as ParM's harness prints them.
 //!
-//! Percentiles are exact, interpolated linearly as numpy does, of requests with an output. A path is a
-//! folder, of which every run below is shown, or a configuration file of ParM's, of which every run is
-//! shown that has results beside the file.
+//! A path is a folder, of which every run below is shown, or a configuration file of ParM's, of which
+//! every run is shown that has results beside the file. A run is a folder with a log of ParM's frontend,
+//! with the numbers that an experiment left there, or with request logs, of which requests with an
+//! output count.
 
-mod config;
+pub(crate) mod latencies;
+pub(crate) mod log;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clockwork_analysis::{Logs, RequestRow, tsv};
+use clockwork_config::experiment::{Experiment, Extent};
 use clockwork_wire::Span;
 
-pub use config::{Background, Config, ConfigError, Run};
+pub use self::latencies::Latencies;
 
 use crate::Failure;
 use crate::process::say;
 use crate::report::find;
+
+/// The name of the file with a run's numbers.
+pub(crate) const NUMBERS: &str = "stats.txt";
 
 /// Prints the latencies of every run at `path`.
 ///
@@ -27,20 +33,13 @@ pub fn run(path: &Path) -> Result<(), Failure> {
         configured(path)?
     } else {
         let mut folders = Vec::new();
-        folders_with_logs(path, 0, &mut folders)?;
+        folders_with_results(path, 0, &mut folders)?;
         folders.iter().map(|folder| (name(path, folder), folder.clone())).collect()
     };
     if runs.is_empty() {
         return Err(NoRuns { path: path.to_owned() }.into());
     }
-    for (name, folder) in runs {
-        for found in find(&[folder])? {
-            let number = found.number.map_or(String::new(), |number| format!(" {number}"));
-            say(&format!("{name}{number}"));
-            say(&Latencies::of(&found.logs)?.text());
-        }
-    }
-    Ok(())
+    runs.iter().try_for_each(|(name, folder)| show(name, folder))
 }
 
 /// Nothing to show.
@@ -58,42 +57,78 @@ struct Unreadable {
     source: std::io::Error,
 }
 
+fn show(name: &str, folder: &Path) -> Result<(), Failure> {
+    if folder.join(log::LOG).exists() {
+        say(name);
+        say(&Latencies::of(log::read(folder)?).text());
+        return Ok(());
+    }
+    let numbers = folder.join(NUMBERS);
+    if numbers.exists() {
+        let unreadable = |source| Unreadable { path: numbers.clone(), source };
+        say(name);
+        say(fs::read_to_string(&numbers).map_err(unreadable)?.trim_end());
+        return Ok(());
+    }
+    for found in find(&[folder.to_owned()])? {
+        let number = found.number.map_or(String::new(), |number| format!(" {number}"));
+        say(&format!("{name}{number}"));
+        say(&of_requests(&found.logs)?.text());
+    }
+    Ok(())
+}
+
+/// A configuration of ParM's, as an experiment.
+///
+/// # Errors
+/// If it cannot be read, is no JSON, or has a key or a value that is unknown or cannot be run.
+pub(crate) fn configuration(path: &Path) -> Result<Experiment, Failure> {
+    let usage = |what: String| Failure::usage(format!("{}: {what}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| usage(error.to_string()))?;
+    let keys = serde_json::from_str(&text).map_err(|error| usage(error.to_string()))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Experiment::of_parm(&name, keys).map_err(|error| usage(error.to_string()))
+}
+
 /// The runs of a configuration that have results beside it, in their order.
 fn configured(path: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
-    let unreadable = |source| Unreadable { path: path.to_owned(), source };
-    let config = Config::read(File::open(path).map_err(unreadable)?)?;
+    let experiment = configuration(path)?;
     let root = path.parent().unwrap_or_else(|| Path::new(""));
+    let trials = experiment.trials(Extent::Full)?;
     let mut runs = Vec::new();
-    for run in config.runs() {
-        let mut folders = Vec::new();
-        let folder = root.join(run.path(&config));
-        if folder.is_dir() {
-            folders_with_logs(&folder, 0, &mut folders)?;
+    for point in experiment.points(Extent::Full)? {
+        let Some(parm) = point.run.parm else { continue };
+        for folder in (0..trials).map(|trial| root.join(parm.path(trial))) {
+            let mut folders = Vec::new();
+            if folder.is_dir() {
+                folders_with_results(&folder, 0, &mut folders)?;
+            }
+            runs.extend(folders.into_iter().map(|folder| (name(root, &folder), folder)));
         }
-        runs.extend(folders.into_iter().map(|folder| (name(root, &folder), folder)));
     }
     Ok(runs)
 }
 
-/// Every folder from here down that has a request log.
-fn folders_with_logs(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+/// Every folder from here down that has results.
+fn folders_with_results(dir: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let unreadable = |source| Unreadable { path: dir.to_owned(), source };
     let mut folders = Vec::new();
-    let mut has_log = false;
+    let mut has_results = false;
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let file = entry.file_name().to_string_lossy().into_owned();
-        has_log |= file == "clockwork_request_log.tsv" || file.ends_with("_request.tsv");
+        has_results |= [log::LOG, NUMBERS, "clockwork_request_log.tsv"].contains(&file.as_str())
+            || file.ends_with("_request.tsv");
         // A link could lead back up.
         if entry.file_type().map_err(unreadable)?.is_dir() && depth < DEPTH_MAX {
             folders.push(entry.path());
         }
     }
-    if has_log {
+    if has_results {
         found.push(dir.to_owned());
     }
     folders.sort();
-    folders.iter().try_for_each(|folder| folders_with_logs(folder, depth + 1, found))
+    folders.iter().try_for_each(|folder| folders_with_results(folder, depth + 1, found))
 }
 
 fn name(root: &Path, folder: &Path) -> String {
@@ -105,60 +140,23 @@ fn name(root: &Path, folder: &Path) -> String {
     }
 }
 
-/// The latencies of a run's successes, rising.
-struct Latencies(Vec<u64>);
-
-impl Latencies {
-    /// Of a log that breaks off, what comes before.
-    fn of(logs: &Logs) -> Result<Self, Failure> {
-        let mut latencies = Vec::new();
-        for path in &logs.requests {
-            let take = |row: RequestRow| {
-                if row.is_success() {
-                    latencies.push(row.latency.get());
-                }
-            };
-            match tsv::read_file(path, take) {
-                Err(error) if error.is_cut() => say(&format!("note: {error}")),
-                read => {
-                    read?;
-                }
+/// The latencies of a run's successes. Of a log that breaks off, what comes before.
+fn of_requests(logs: &Logs) -> Result<Latencies, Failure> {
+    let mut latencies: Vec<Span> = Vec::new();
+    for path in &logs.requests {
+        let take = |row: RequestRow| {
+            if row.is_success() {
+                latencies.push(row.latency);
+            }
+        };
+        match tsv::read_file(path, take) {
+            Err(error) if error.is_cut() => say(&format!("note: {error}")),
+            read => {
+                read?;
             }
         }
-        latencies.sort_unstable();
-        Ok(Self(latencies))
     }
-
-    fn text(&self) -> String {
-        let sum: u128 = self.0.iter().map(|ns| u128::from(*ns)).sum();
-        let count = u128::try_from(self.0.len()).unwrap_or(u128::MAX);
-        let mean = u64::try_from(sum / count.max(1)).unwrap_or(u64::MAX);
-        let values = [
-            self.percentile(50.0),
-            Span::new(mean).as_f64(),
-            self.percentile(99.0),
-            self.percentile(99.5),
-            self.percentile(99.9),
-        ];
-        let values = values.map(|ns| format!("{:.2}", ns / 1e6)).join("\t");
-        format!("E2E_LATENCY (ms)\nNUM\tMED\tMEAN\tP99\tP99.5\tP99.9\n{count}\t{values}")
-    }
-
-    /// numpy's linear percentile, in nanoseconds; 0 without values.
-    fn percentile(&self, percent: f64) -> f64 {
-        let Some(last) = self.0.len().checked_sub(1) else { return 0.0 };
-        let place = percent / 100.0 * Span::new(u64::try_from(last).unwrap_or(u64::MAX)).as_f64();
-        // Rounds to the nearest, so half is taken off first.
-        let below = usize::try_from(Span::from_f64(place - 0.5).get()).unwrap_or(last);
-        let below = if float(below) > place { below - 1 } else { below }.min(last);
-        let above = (below + 1).min(last);
-        let value = |at: usize| Span::new(self.0[at]).as_f64();
-        value(below) + (value(above) - value(below)) * (place - float(below))
-    }
-}
-
-fn float(count: usize) -> f64 {
-    Span::new(u64::try_from(count).unwrap_or(u64::MAX)).as_f64()
+    Ok(Latencies::of(latencies))
 }
 
 /// Folders within folders that are searched: the results' paths have a dozen.
@@ -169,33 +167,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_are_parms() {
-        // 1 to 100 ms: the median lies between 50 and 51, p99 at place 98.01.
-        let latencies = Latencies((1..=100).map(|ms| ms * 1_000_000).collect());
-        let wanted = "E2E_LATENCY (ms)\nNUM\tMED\tMEAN\tP99\tP99.5\tP99.9\n\
-                      100\t50.50\t50.50\t99.01\t99.50\t99.90";
-        assert_eq!(latencies.text(), wanted);
-    }
-
-    #[test]
-    fn few_latencies_have_percentiles_too() {
-        assert!(Latencies(vec![]).text().ends_with("\n0\t0.00\t0.00\t0.00\t0.00\t0.00"));
-        assert!(Latencies(vec![7_000_000]).text().ends_with("\n1\t7.00\t7.00\t7.00\t7.00\t7.00"));
-        let two = Latencies(vec![1_000_000, 2_000_000]);
-        assert!((two.percentile(99.9) - 1_999_000.0).abs() < 1.0);
-    }
-
-    #[test]
     fn a_folder_is_searched_to_its_leaves() {
         let root = tempfile::tempdir().unwrap();
         let leaf = root.path().join("a/b/it_0");
         fs::create_dir_all(&leaf).unwrap();
         fs::write(leaf.join("clockwork_request_log.tsv"), tsv::header::<RequestRow>()).unwrap();
         let mut found = Vec::new();
-        folders_with_logs(root.path(), 0, &mut found).unwrap_or_else(|_| panic!("it can be read"));
+        folders_with_results(root.path(), 0, &mut found).unwrap_or_else(|_| panic!("readable"));
         assert_eq!(found, std::slice::from_ref(&leaf));
         assert_eq!(name(root.path(), &leaf), "a/b/it_0");
         assert!(run(root.path()).is_ok());
         assert!(run(&root.path().join("nowhere")).is_err());
+    }
+
+    #[test]
+    fn numbers_that_an_experiment_left_are_shown() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(NUMBERS), "E2E_LATENCY (ms)\n").unwrap();
+        assert!(run(root.path()).is_ok());
     }
 }

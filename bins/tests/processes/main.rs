@@ -20,6 +20,7 @@ mod hostile;
 mod log_formats;
 mod logs;
 mod models;
+mod parm;
 mod plan;
 mod process;
 mod report;

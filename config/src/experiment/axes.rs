@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::Extent;
+use super::parm::{Config, Parm};
 use super::run::Run;
 use crate::ConfigError;
 
@@ -52,6 +53,18 @@ impl Axis {
             _ => &self.values,
         }
     }
+}
+
+/// The axes of ParM's configurations, whose values are the configuration's.
+pub(super) fn of_parm() -> Vec<Axis> {
+    let axis = |name: &str| Axis { name: name.into(), values: Vec::new(), quick: None };
+    Parm::AXES.map(axis).into()
+}
+
+/// The points of one of ParM's configurations.
+pub(super) fn parm_points(config: &Config) -> Vec<Point> {
+    let point = |parm: Parm| Point { choices: parm.choices(), run: Run::of_parm(parm) };
+    config.runs().into_iter().map(point).collect()
 }
 
 /// All points, the last axis varying fastest.

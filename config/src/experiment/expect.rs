@@ -14,12 +14,20 @@ pub enum Measure {
     Goodput,
     /// The same as a part of those that were offered.
     Satisfaction,
+    /// How many latencies there are, where they are counted one by one: ParM's, one for each batch.
+    Num,
     /// Median latency of everything with an output, in ms.
     P50,
+    /// Mean of it, where latencies are counted one by one.
+    Mean,
     /// 99th percentile of it.
     P99,
+    /// 99.5th percentile of it, where latencies are counted one by one.
+    P995,
     /// 99.9th percentile of it.
     P999,
+    /// From the median to the 99.9th percentile, in ms, where latencies are counted one by one.
+    Gap,
     /// The largest.
     Max,
     /// Mean batch size of a request.
@@ -58,9 +66,13 @@ impl Measure {
             Self::Offered => "offered",
             Self::Goodput => "goodput",
             Self::Satisfaction => "satisfaction",
+            Self::Num => "num",
             Self::P50 => "p50",
+            Self::Mean => "mean",
             Self::P99 => "p99",
+            Self::P995 => "p995",
             Self::P999 => "p999",
+            Self::Gap => "gap",
             Self::Max => "max",
             Self::Batch => "batch",
             Self::Executing => "executing",

@@ -14,6 +14,7 @@
 
 mod axes;
 mod expect;
+pub mod parm;
 mod run;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,9 @@ pub struct Experiment {
     /// Why this build cannot run it; empty if it can.
     #[serde(default)]
     pub lacks: String,
+    /// A configuration of ParM's, instead of a run and axes; see [`parm`].
+    #[serde(default)]
+    parm: Option<Table>,
     /// What varies; the last axis varies fastest.
     #[serde(default, rename = "axis")]
     pub axes: Vec<Axis>,
@@ -49,10 +53,10 @@ pub struct Experiment {
     /// A run, with `{axis}` in the place of what varies.
     #[serde(default)]
     run: Table,
-    /// Keys of a run that are others in the short form.
+    /// Keys of a run, or of ParM's configuration, that are others in the short form.
     #[serde(default)]
     quick: Table,
-    /// Keys of a run that are others in the long form.
+    /// The same in the long form.
     #[serde(default)]
     full: Table,
     /// What the table of results shows of each point.
@@ -93,7 +97,14 @@ impl Experiment {
     /// If it is no TOML, a key is unknown or missing, or a value cannot be; with `origin` and the place.
     pub fn read(origin: &str, text: &str) -> Result<Self, ConfigError> {
         let fault = |cause: String| ConfigError::Syntax { origin: origin.into(), cause };
-        let experiment: Self = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
+        let mut experiment: Self =
+            toml::from_str(text).map_err(|error| fault(error.to_string()))?;
+        if experiment.parm.is_some() {
+            if !experiment.axes.is_empty() || !experiment.run.is_empty() {
+                return Err(fault("[parm] stands instead of [run] and [[axis]]".into()));
+            }
+            experiment.axes = axes::of_parm();
+        }
         for extent in [Extent::Quick, Extent::Full] {
             experiment.points(extent).map_err(|error| fault(error.to_string()))?;
         }
@@ -121,15 +132,68 @@ impl Experiment {
         if !self.lacks.is_empty() {
             return Ok(Vec::new());
         }
+        if let Some(config) = self.parm(extent)? {
+            return Ok(axes::parm_points(&config));
+        }
         let mut run = self.run.clone();
-        let changes = match extent {
-            Extent::Quick => &self.quick,
-            Extent::Full => &self.full,
-        };
-        run.extend(changes.clone());
+        run.extend(self.changes(extent).clone());
         let mut points = axes::points(&self.axes, extent, &run)?;
         points.retain(|point| !self.skip.iter().any(|skip| point.is_of(skip)));
         Ok(points)
+    }
+
+    /// How often each point is run if nobody says otherwise: once, or as ParM's configuration says.
+    ///
+    /// # Errors
+    /// As [`points`](Self::points).
+    pub fn trials(&self, extent: Extent) -> Result<u32, ConfigError> {
+        Ok(self.parm(extent)?.map_or(1, |config| config.num_trials))
+    }
+
+    /// An experiment that consists of one of ParM's configurations, which has one length.
+    ///
+    /// # Errors
+    /// If a value of it is unknown, out of its range or cannot be run here.
+    pub fn of_parm(name: &str, config: Table) -> Result<Self, ConfigError> {
+        let columns = [Measure::Num, Measure::P50, Measure::Mean];
+        let tail = [Measure::P99, Measure::P995, Measure::P999];
+        let experiment = Self {
+            title: format!("ParM's configuration {name}"),
+            published: String::new(),
+            differs: String::new(),
+            lacks: String::new(),
+            parm: Some(config),
+            axes: axes::of_parm(),
+            skip: Vec::new(),
+            run: Table::new(),
+            quick: Table::new(),
+            full: Table::new(),
+            columns: columns.into_iter().chain(tail).collect(),
+            expect: Vec::new(),
+            figures: Vec::new(),
+        };
+        experiment.points(Extent::Full).map(|_| experiment)
+    }
+
+    fn changes(&self, extent: Extent) -> &Table {
+        match extent {
+            Extent::Quick => &self.quick,
+            Extent::Full => &self.full,
+        }
+    }
+
+    /// ParM's configuration, checked, if this is one.
+    fn parm(&self, extent: Extent) -> Result<Option<parm::Config>, ConfigError> {
+        let Some(table) = &self.parm else { return Ok(None) };
+        let mut table = table.clone();
+        table.extend(self.changes(extent).clone());
+        let fault = |error: toml::de::Error| ConfigError::Syntax {
+            origin: "ParM's configuration".into(),
+            cause: error.to_string(),
+        };
+        let config: parm::Config = table.try_into().map_err(fault)?;
+        config.check()?;
+        Ok(Some(config))
     }
 
     /// Expectations, figures and what is left out name axes that there are.

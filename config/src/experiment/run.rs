@@ -2,8 +2,9 @@
 
 use clockwork_wire::Span;
 use serde::Deserialize;
-use toml::Table;
+use toml::{Table, Value};
 
+use super::parm::Parm;
 use crate::{ConfigError, SchedulerConfig, Sources};
 
 /// One run: a cluster of equal workers with emulated devices, and one workload.
@@ -52,6 +53,9 @@ pub struct Run {
     /// Seed of the first trial; each further one has the next.
     #[serde(default = "seed")]
     pub seed: u64,
+    /// A run of ParM's harness, from which most of the others follow; none: one of Clockwork's.
+    #[serde(skip)]
+    pub parm: Option<Parm>,
 }
 
 /// What a run is cut into, so that one run shows a curve.
@@ -68,6 +72,35 @@ pub enum Cells {
 }
 
 impl Run {
+    /// A run of ParM's harness. Nothing is refused: the SLO is 100 s, as there.
+    pub(super) fn of_parm(parm: Parm) -> Self {
+        let knobs: [(&str, Value); 6] = [
+            ("default_slo", "100s".into()),
+            ("max_exec", "10s".into()),
+            ("max_batch", i64::from(parm.batch).into()),
+            ("max_gpus", i64::from(parm.devices()).into()),
+            ("max_requests", 10_000_000_i64.into()),
+            ("link_bandwidth", i64::try_from(parm.machine().bandwidth).unwrap_or(i64::MAX).into()),
+        ];
+        Self {
+            workers: parm.devices(),
+            gpus: 1,
+            pages: pages(),
+            jitter: 0.002,
+            calibration: network(),
+            workload: "parm".into(),
+            bound: String::new(),
+            scheduler: knobs.map(|(key, value)| (key.to_owned(), value)).into_iter().collect(),
+            warmup: Span::ZERO,
+            duration: parm.duration(),
+            foreground: 0,
+            cells: Cells::None,
+            interval: minute(),
+            seed: seed(),
+            parm: Some(parm),
+        }
+    }
+
     /// The scheduler's knobs.
     ///
     /// # Errors
@@ -82,8 +115,7 @@ impl Run {
 
     /// The changed knobs of the scheduler by name, as text.
     pub fn knobs(&self) -> impl Iterator<Item = (&str, String)> {
-        let plain =
-            |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         self.scheduler.iter().map(move |(key, value)| (key.as_str(), plain(value)))
     }
 
