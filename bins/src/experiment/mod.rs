@@ -152,9 +152,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let runs =
         Runs { name: &name, points: &points, out: &out, arguments, trials, shutdown: &shutdown };
     let ran = runs.all(&mut results);
-    let verdicts = results.finish(&experiment, shutdown.is_wanted())?;
+    let finished = results.finish(&experiment, shutdown.is_wanted());
+    // What has been measured is shown even where the disk does not take it.
+    if !results.outcomes().is_empty() {
+        say(&results.table());
+    }
     ran?;
-    say(&results.table());
+    let verdicts = finished?;
     if name_is_json(&arguments.name) {
         show_latencies(&points, results.outcomes());
     }
