@@ -153,7 +153,7 @@ fn a_question_that_makes_no_sense_is_refused_at_once() {
         let ended = plan(&bench, &arguments);
         assert!(ended.code == Some(2) && ended.err.contains(words), "{arguments:?}: {ended:?}");
     }
-    let unwritable = plan(&bench, &["--rates", "rates", "--out", "file/in"]);
+    let unwritable = plan(&bench, &[&SHORT[..], &["--out", "file/in"]].concat());
     let words = "cannot write file/in";
     assert!(unwritable.code == Some(1) && unwritable.err.contains(words), "{unwritable:?}");
 }
