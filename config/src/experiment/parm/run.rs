@@ -166,10 +166,11 @@ impl Parm {
         u64::from(self.clients) * u64::from(ROUNDS) * u64::from(self.k) + IGNORED
     }
 
-    /// As long as it may take: half as long again as it should.
+    /// As long as it may take: half as long again as it should, and so long that the deadlines of the last
+    /// queries, 100 s later, lie within the minute in which a simulated world must come to rest.
     pub fn duration(&self) -> Span {
         let seconds = self.sends() / u64::from(self.rate_each().max(1));
-        Span::from_secs(u64::from(ROUNDS) + seconds + seconds / 2 + 10)
+        Span::from_secs(u64::from(ROUNDS) + seconds + seconds / 2 + 60)
     }
 
     /// What a script needs to know to read its log.
