@@ -38,7 +38,7 @@ fn a_model_that_gave_way_in_part_costs_less_to_have_back() {
 }
 
 /// A scenario of large inputs.
-fn inputs(name: &str, slo: Span, load: f64, tune: fn(&mut SchedulerConfig)) -> Report {
+fn inputs(name: &str, seed: u64, slo: Span, load: f64, tune: fn(&mut SchedulerConfig)) -> Report {
     let mut scheduler = SchedulerConfig {
         kind: SchedulerKind::Clockwork,
         default_slo: slo,
@@ -46,7 +46,7 @@ fn inputs(name: &str, slo: Span, load: f64, tune: fn(&mut SchedulerConfig)) -> R
     };
     tune(&mut scheduler);
     let options = Options { scheduler: Some(scheduler), load: Some(load), ..Options::default() };
-    let report = simulate(scenario::find(name).expect("it is registered"), 1, &options);
+    let report = simulate(scenario::find(name).expect("it is registered"), seed, &options);
     assert!(report.violations.is_empty(), "{report}");
     report
 }
@@ -57,15 +57,20 @@ fn what_a_link_cannot_carry_is_refused_and_not_late() {
         let refused = report.refused.get(&Status::REFUSED.to_string()).copied();
         report.offered - report.goodput - refused.unwrap_or_default()
     };
-    let twice = |tune| inputs("judge-links", Span::from_millis(100), 2.0, tune);
+    let twice = |tune| {
+        let runs =
+            (1..5).map(|seed| inputs("judge-links", seed, Span::from_millis(100), 2.0, tune));
+        runs.fold((0, 0), |(missed, goodput), run| (missed + late(&run), goodput + run.goodput))
+    };
     let (without, with) = (twice(|config| config.link_bandwidth = 0), twice(|_| ()));
-    assert!(late(&with) * 5 < late(&without), "{without}\n{with}");
-    assert!(with.goodput * 100 > without.goodput * 98, "{without}\n{with}");
+    let told =
+        format!("late and in time: {without:?} without, {with:?} with what is known of links");
+    assert!(with.0 * 5 < without.0 && with.1 * 100 > without.1 * 97, "{told}");
 }
 
 #[test]
 fn a_batch_waits_for_its_copy_and_the_next_is_copied_meanwhile() {
-    let nearly_full = |tune| inputs("judge-copies", Span::from_millis(25), 0.9, tune);
+    let nearly_full = |tune| inputs("judge-copies", 1, Span::from_millis(25), 0.9, tune);
     let (without, with) = (nearly_full(|config| config.link_bandwidth = 0), nearly_full(|_| ()));
     assert!(with.goodput * 100 > without.goodput * 104, "{without}\n{with}");
 }
