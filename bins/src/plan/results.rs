@@ -142,8 +142,8 @@ impl Results {
     pub(super) fn demand(&self) -> String {
         let Bounds { requests, rate, asked, models, execution, copying } = self.document.bounds;
         format!(
-            "{requests} requests in the {} s that are measured, {rate:.1}/s, for {asked} of {models} models: at \
-             least {execution} devices for executions, {copying} for copying weights",
+            "{requests} requests in the {} s that are measured, {rate:.1}/s, for {asked} of {models} models: \
+             about {execution} devices for executions, {copying} for copying weights",
             self.document.seconds
         )
     }
