@@ -266,4 +266,10 @@ pub trait Device: fmt::Debug {
     /// When `poll` will have something; `None` if nothing is under way, or if the device wakes
     /// whoever drives it by itself.
     fn next_wakeup(&self) -> Option<Nanos>;
+
+    /// The next INFER that a device that wakes its driver by itself will complete, and when it should: a
+    /// hint, so that the driver can be awake. `None` if nothing is under way, or nothing is known.
+    fn foreseen(&self) -> Option<(ActionId, Nanos)> {
+        None
+    }
 }

@@ -11,6 +11,7 @@
 pub mod client;
 pub mod clock;
 pub mod controller;
+mod foresight;
 pub mod net;
 pub mod placement;
 pub mod preflight;

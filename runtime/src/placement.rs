@@ -29,7 +29,7 @@ pub fn place(cores: usize) -> Placement {
 /// mask of its own: every one takes the first CPU of its mask.
 pub fn single(name: &str, config: &CoresConfig) -> rt::Options {
     let pin = if config.pin { place(1).cpus[0] } else { None };
-    rt::Options { pin, spin: config.spin, tick: tick(config), ..rt::Options::named(name) }
+    rt::Options { pin, spin: config.spin, ..waiting(name, 1, config) }
 }
 
 /// How each of the `cores` cores of a process is to run. Too few CPUs are a line in the log.
@@ -46,14 +46,26 @@ pub fn several(name: &str, cores: usize, config: &CoresConfig) -> Vec<rt::Option
     let one = |(number, cpu)| rt::Options {
         pin: pin(cpu),
         spin,
-        tick: tick(config),
-        ..rt::Options::named(&format!("{name}-{number}"))
+        ..waiting(&format!("{name}-{number}"), cores, config)
     };
     cpus.into_iter().enumerate().map(one).collect()
 }
 
+/// How one of the `cores` cores of a process waits if it does not spin. It foresees only where other processes
+/// have CPUs to do what it awaits.
+pub fn waiting(name: &str, cores: usize, config: &CoresConfig) -> rt::Options {
+    let foreseen = if has_spare(allowed().len(), cores) { config.foresee } else { Span::ZERO };
+    rt::Options { warm: config.warm, foreseen, tick: tick(config), ..rt::Options::named(name) }
+}
+
+/// Whether so many cores of a process may be awake for a moment longer than they have work. Peers on the same
+/// machine want as much.
+fn has_spare(cpus: usize, cores: usize) -> bool {
+    cpus >= 2 * cores + 2
+}
+
 /// The longest interval between the turns of a busy core. One that spins is to be punctual above all.
-pub fn tick(config: &CoresConfig) -> Span {
+fn tick(config: &CoresConfig) -> Span {
     if config.spin.is_zero() { config.tick } else { Span::ZERO }
 }
 
@@ -120,6 +132,12 @@ mod tests {
         let placement = place_on(&[5], 2);
         assert_eq!(placement.cpus.len(), 2);
         assert!(placement.note.unwrap().contains("2 cores share 1 CPUs"));
+    }
+
+    #[test]
+    fn a_core_is_awake_for_what_it_foresees_only_where_its_peers_have_cpus_too() {
+        assert!(!has_spare(1, 1) && !has_spare(2, 1) && !has_spare(3, 1));
+        assert!(has_spare(4, 1) && !has_spare(4, 2) && has_spare(6, 2));
     }
 
     #[test]

@@ -193,6 +193,10 @@ impl Device for CpuDevice {
     fn next_wakeup(&self) -> Option<Nanos> {
         None
     }
+
+    fn foreseen(&self) -> Option<(ActionId, Nanos)> {
+        self.under_way.front().map(|&(id, span)| (id, self.busy_from + span))
+    }
 }
 
 impl fmt::Debug for CpuDevice {

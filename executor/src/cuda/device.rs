@@ -293,6 +293,10 @@ impl Device for CudaDevice {
         None
     }
 
+    fn foreseen(&self) -> Option<(ActionId, Nanos)> {
+        self.exec.under_way.front().map(|&(id, span)| (id, self.exec.from + span))
+    }
+
     fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -180,6 +180,12 @@ impl Worker {
         if self.outbox.is_empty() { self.wakeups.next() } else { Some(self.now) }
     }
 
+    /// Which INFERs devices that wake their driver by themselves should complete next, and when: one of each
+    /// that is busy.
+    pub fn foreseen(&self) -> impl Iterator<Item = (ActionId, Nanos)> {
+        self.wakeups.opaque().filter_map(|lane| self.lanes[lane].foreseen())
+    }
+
     /// What a controller is told that begins to schedule for this worker. It can be told of whole models
     /// only and must count every other page as free: models of which only a part is there are dropped
     /// first, unless they have actions under way.

@@ -35,6 +35,11 @@ impl Wakeups {
         self.at[lane]
     }
 
+    /// All opaque lanes.
+    pub(crate) fn opaque(&self) -> impl Iterator<Item = usize> {
+        self.opaque.iter().copied()
+    }
+
     /// The first opaque lane from `lane` on.
     pub(crate) fn opaque_from(&self, lane: usize) -> Option<usize> {
         self.opaque.range(lane..).next().copied()

@@ -10,7 +10,7 @@ use clockwork_executor::{
     WorkerConfig,
 };
 use clockwork_wire::{
-    ActionId, ActionKind, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload,
+    ActionId, ActionKind, BatchSize, Interval, ModelId, ModelProfile, Nanos, Pages, Payload, Span,
     Status, Window,
 };
 
@@ -82,6 +82,11 @@ impl Device for Scripted {
     fn next_wakeup(&self) -> Option<Nanos> {
         None
     }
+
+    fn foreseen(&self) -> Option<(ActionId, Nanos)> {
+        let script = self.script.borrow();
+        script.started.last().map(|&(id, at)| (id, at + Span::new(EXEC)))
+    }
 }
 
 struct Bench {
@@ -124,6 +129,18 @@ impl Bench {
         // The LOAD was the first.
         self.script.borrow().started.len() - 1
     }
+}
+
+#[test]
+fn what_a_busy_device_foresees_is_known_until_it_came() {
+    let mut bench = Bench::new(spec(4));
+    assert_eq!(bench.rig.worker.foreseen().count(), 0, "nothing is under way");
+    let id = bench.rig.send(INFER, 0, Window::ALWAYS);
+    bench.rig.turn(3);
+    assert_eq!(bench.rig.worker.foreseen().collect::<Vec<_>>(), [(id, at(3) + Span::new(EXEC))]);
+    bench.complete(id, 9, Status::OK);
+    assert_eq!(bench.rig.one(9).id, id);
+    assert_eq!(bench.rig.worker.foreseen().count(), 0);
 }
 
 #[test]

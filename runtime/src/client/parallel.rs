@@ -31,13 +31,13 @@ pub(super) fn run(
     let parts = divide(options);
     let start = Arc::new(Start::new(parts.len()));
     let (say, heard) = mpsc::channel();
-    let places = placement::place(parts.len()).cpus;
+    let count = parts.len();
+    let places = placement::place(count).cpus;
     let running = parts.into_iter().zip(places).enumerate().map(|(index, (options, cpu))| {
         let core = rt::Options {
             pin: cpu.filter(|_| cores.pin),
             spin: cores.spin,
-            tick: placement::tick(cores),
-            ..rt::Options::named(&format!("client-{index}"))
+            ..placement::waiting(&format!("client-{index}"), count, cores)
         };
         let (start, say) = (Arc::clone(&start), say.clone());
         rt::spawn_core(core, move || part(index, options, start, say))

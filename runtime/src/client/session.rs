@@ -16,6 +16,7 @@ use super::lines::Lines;
 use super::reply::{Reply, checked, confused};
 use super::slab::Slab;
 use crate::clock;
+use crate::foresight::{Delay, Foresight};
 use crate::net::{Answer, Ask, ClientSide, Counters, Event, Hub, LinkId, Part, Peer, Settings};
 use crate::rt::{self, Task, TurnBell};
 use crate::telemetry::Carried;
@@ -42,6 +43,10 @@ pub struct Session {
     /// Whether lost connections are made again; and the tasks that do, by line.
     reconnects: bool,
     redialling: BTreeMap<usize, Task<()>>,
+    /// When answers will come.
+    foresight: Foresight<RequestId>,
+    /// How long those of each model take; of some models only.
+    latencies: BTreeMap<ModelId, Delay>,
 }
 
 /// The answer to an inference.
@@ -67,6 +72,7 @@ struct Unanswered {
     len: u32,
     /// On which line.
     line: usize,
+    sent: Nanos,
 }
 
 impl Session {
@@ -97,6 +103,8 @@ impl Session {
             lost: None,
             reconnects: false,
             redialling: BTreeMap::new(),
+            foresight: Foresight::new(rt::margin()),
+            latencies: BTreeMap::new(),
         })
     }
 
@@ -195,7 +203,11 @@ impl Session {
             return Err(Status::OVERLOADED);
         }
         let InferRequest { id, model, .. } = request;
-        request.id = self.unanswered.insert(Unanswered { id, model, len, line });
+        let sent = clock::now();
+        request.id = self.unanswered.insert(Unanswered { id, model, len, line, sent });
+        if let Some(latency) = self.latencies.get(&model) {
+            self.foresight.await_one(request.id, sent + latency.median());
+        }
         if let Some(link) = self.lines.at(line).link {
             self.hub.send(link, Ask::Infer { request, input });
         }
@@ -233,7 +245,7 @@ impl Session {
 
     /// Waits for something to happen, until `until` at the latest.
     pub async fn wait(&self, until: Option<Nanos>) {
-        self.bell.wait(until).await;
+        self.bell.wait_foreseeing(until, self.foresight.next(clock::now())).await;
     }
 
     /// What makes the session's owner stop waiting.
@@ -328,14 +340,27 @@ impl Session {
 
     fn answered(&mut self, mut response: InferResponse, output: Payload, received: Nanos) {
         let sent_as = response.id;
-        let Some(Unanswered { id, model, len, line }) = self.unanswered.remove(sent_as) else {
+        let Some(Unanswered { id, model, len, line, sent }) = self.unanswered.remove(sent_as)
+        else {
             tracing::warn!(id = sent_as.get(), "an answer that nobody waits for");
             return;
         };
         self.lines.at(line).give_back(len);
         self.lines.learn(model, response.home);
+        if response.status.is_ok() {
+            self.learn(sent_as, model, sent, received);
+        }
         response.id = id;
         self.answers.push_back(Answered { response, output, received, sent_as });
+    }
+
+    /// Learns from an answer when the next ones will come.
+    fn learn(&mut self, sent_as: RequestId, model: ModelId, sent: Nanos, received: Nanos) {
+        self.foresight.came(&sent_as, received);
+        let foresees = self.foresight.is_on();
+        if foresees && (self.latencies.len() < MODELS_MOST || self.latencies.contains_key(&model)) {
+            self.latencies.entry(model).or_default().observe(received - sent);
+        }
     }
 
     /// A link that was dialled again is up; only such links come up in an open session.
@@ -367,5 +392,7 @@ impl Session {
     }
 }
 
+/// Models whose latencies are followed: with more of them, hardly any comes often.
+const MODELS_MOST: usize = 1_024;
 /// How long closing waits for what was sent to be written.
 const CLOSE_WITHIN: Span = Span::from_millis(100);

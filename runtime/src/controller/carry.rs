@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use clockwork_scheduler::shard::ShardIndex;
 use clockwork_wire::codec::BodyId;
-use clockwork_wire::{ActionId, ClientId, Credits, Nanos, Payload, WorkerId};
+use clockwork_wire::{ActionId, ActionKind, ClientId, Credits, Nanos, Payload, WorkerId};
 
 use super::core::Core;
 use super::exchange::{Letter, Sent};
 use super::machine::Controller;
 use super::message::{Input, News, Output};
+use crate::clock;
 use crate::net::{Answer, Ask, Batch, Command, Event, LinkId, Part, Report};
 
 impl Core {
@@ -92,6 +93,9 @@ impl Core {
             }
             Event::Heard { link, message, received } => {
                 if let Some(worker) = self.worker_links.owner(link) {
+                    if let Report::Result { result, .. } = &message {
+                        self.foresight.came(&result.id, received);
+                    }
                     let shard = self.decider(&message);
                     self.give(now, shard, Input::Report { worker, report: message, received });
                 }
@@ -208,10 +212,22 @@ impl Core {
         let Some(link) = self.lines[worker.index()] else { return };
         let core = self.worker_cores[worker.index()];
         if core == self.number {
-            self.workers.send(link, command);
+            self.send(link, command);
         } else {
             self.exchange.post(core, Letter::Command(link, command));
         }
+    }
+
+    /// Sends a command over a link of this core.
+    fn send(&mut self, link: LinkId, command: Command<Batch>) {
+        if let Command::Action { action, .. } = &command
+            && matches!(action.kind, ActionKind::Infer { .. })
+            && self.foresight.is_on()
+        {
+            let begin = action.window.earliest.max(clock::now());
+            self.foresight.await_one(action.id, begin + action.expected);
+        }
+        self.workers.send(link, command);
     }
 
     /// Shows a line to people.
@@ -246,9 +262,7 @@ impl Core {
             Letter::Request(sent) => self.request_sent(now, sent),
             Letter::WorkerUp(worker, link) => self.worker_up(now, worker, link),
             Letter::Answer(client, answer) => self.answer(client, answer),
-            Letter::Command(link, command) => {
-                self.workers.send(link, command);
-            }
+            Letter::Command(link, command) => self.send(link, command),
             Letter::Line(worker, link) => self.lines[worker.index()] = Some(link),
             Letter::News(news) => self.hear(now, news),
             Letter::Say(line) => self.say(line),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use clockwork_config::{ControllerConfig, NetworkConfig, SchedulerConfig};
 use clockwork_scheduler::shard::ShardIndex;
-use clockwork_wire::{ClientId, Credits, Hello, Nanos, Role, SessionId, Span, WorkerId};
+use clockwork_wire::{ActionId, ClientId, Credits, Hello, Nanos, Role, SessionId, Span, WorkerId};
 
 use super::credit::Credit;
 use super::ending::Ending;
@@ -24,6 +24,7 @@ use super::machine::{self, Controller};
 use super::router::Router;
 use super::workers::Dialler;
 use crate::clock;
+use crate::foresight::Foresight;
 use crate::net::{self, ControllerSide, Hub, LinkId, ServiceSide, Settings, hello};
 use crate::rt::{self, Doorbell, Listener, Task, TurnBell};
 use crate::telemetry::{Carried, Recorder};
@@ -80,6 +81,8 @@ pub(super) struct Core {
     pub(super) worker_links: Links<WorkerId>,
     pub(super) dialler: Rc<Dialler>,
     pub(super) recorder: Recorder,
+    /// When the workers whose links are here will have carried out what they were sent.
+    pub(super) foresight: Foresight<ActionId>,
     /// Shows lines to people; on the first core.
     pub(super) tell: Option<Tell>,
     bell: TurnBell,
@@ -136,6 +139,7 @@ impl Core {
             workers,
             worker_links: Links::default(),
             recorder,
+            foresight: Foresight::new(rt::margin()),
             tell,
             bell,
             ending,
@@ -191,7 +195,8 @@ impl Core {
             }
             let due = self.machine.as_ref().and_then(Controller::next_wakeup);
             let flush = self.exchange.next_flush();
-            self.bell.wait([due, give_up, flush].into_iter().flatten().min()).await;
+            let until = [due, give_up, flush].into_iter().flatten().min();
+            self.bell.wait_foreseeing(until, self.foresight.next(clock::now())).await;
             // After a pause of the machine the timer and the sockets are due at once: what has
             // arrived is read first, so that no result in hand counts as lost.
             rt::yield_now().await;

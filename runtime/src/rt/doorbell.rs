@@ -1,15 +1,18 @@
 //! A notification from any thread to one core.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
 
+use super::alarm::Alarm;
+use super::spinner;
+
 /// Wakes one task of one core from any thread. Many rings before it runs are one.
 ///
-/// Ringing costs one atomic swap while the core is awake anyway, and a write to the core's event
+/// Ringing costs some atomic swaps while the core is awake anyway, and a write to the core's event
 /// descriptor when it sleeps. Ringing after the core has ended does nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Doorbell(Arc<Inner>);
@@ -18,6 +21,8 @@ pub struct Doorbell(Arc<Inner>);
 struct Inner {
     rung: AtomicBool,
     waker: AtomicWaker,
+    /// The alarm of the core that waits, if it may sleep without the library that wakes tasks.
+    alarm: OnceLock<Arc<Alarm>>,
 }
 
 impl Doorbell {
@@ -31,6 +36,9 @@ impl Doorbell {
     pub fn ring(&self) {
         if !self.0.rung.swap(true, Ordering::AcqRel) {
             self.0.waker.wake();
+            if let Some(alarm) = self.0.alarm.get() {
+                alarm.ring();
+            }
         }
     }
 
@@ -49,9 +57,25 @@ impl Doorbell {
         if self.take() {
             return Poll::Ready(());
         }
+        self.is_heard_here();
         self.0.waker.register(cx.waker());
         // A ring between the first look and the registration woke nobody: look again.
         if self.take() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whoever waits does so on this core.
+    pub(super) fn is_heard_here(&self) {
+        if self.0.alarm.get().is_none()
+            && let Some(alarm) = spinner::alarm()
+        {
+            // Another one is there only if another core waited before: that is told in vain.
+            let _ = self.0.alarm.set(alarm);
+        }
+    }
+
+    /// Whether there is a ring to take.
+    pub(super) fn is_rung(&self) -> bool {
+        self.0.rung.load(Ordering::Acquire)
     }
 
     /// Takes a ring if there is one.

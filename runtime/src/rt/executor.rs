@@ -2,14 +2,17 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::thread;
 use std::time::Duration;
 
 use clockwork_wire::Span;
 use glommio::timer::Timer;
 use glommio::{LocalExecutorBuilder, Placement};
+use rustix::thread::set_current_timer_slack;
 
-use super::{pace, spinner};
+use super::spinner::Patience;
+use super::{pace, spawn, spinner};
 use crate::clock;
 
 /// How a core is to run.
@@ -26,6 +29,12 @@ pub struct Options {
     /// the core sleeps, and how long before a due time it stops sleeping: it is then punctual to a
     /// microsecond, and takes a message within some. Zero, the default, never spins.
     pub spin: Span,
+    /// How long after it last heard something a core sleeps by listening to its sockets itself, which wakes
+    /// it sooner and for less than the library does. Zero, the default, never does.
+    pub warm: Span,
+    /// How long before something foreseen, or due, a core stops sleeping, and how long after it it sleeps
+    /// again. Zero, the default, sleeps through to whatever comes.
+    pub foreseen: Span,
     /// The longest that a busy core lets events gather between two turns; zero, the default, reacts to
     /// each at once.
     pub tick: Span,
@@ -33,7 +42,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "core".into(), pin: None, ring_depth: 128, spin: Span::ZERO, tick: Span::ZERO }
+        Self {
+            name: "core".into(),
+            pin: None,
+            ring_depth: 128,
+            spin: Span::ZERO,
+            warm: Span::ZERO,
+            foreseen: Span::ZERO,
+            tick: Span::ZERO,
+        }
     }
 }
 
@@ -95,11 +112,28 @@ pub fn run<T>(options: &Options, future: impl Future<Output = T>) -> Result<T, E
         .make()
         .map_err(|e| ExecutorError::Start { name: options.name.clone(), reason: e.to_string() })?;
     pace::limit(options.tick);
+    let patience =
+        Patience { awake: options.spin, asleep: options.warm, foreseen: options.foreseen };
+    if !options.warm.is_zero() {
+        // Sleeps are to end when they should; where the kernel does not allow that, they are measured.
+        let _ = set_current_timer_slack(NonZeroU64::new(1));
+    }
     Ok(executor.run(async move {
         // The library's first timer of a process fires tens of milliseconds late.
         Timer::new(Duration::from_micros(1)).await;
-        spinner::with(options.spin, future).await
+        let keeper = spawn(keep());
+        let result = spinner::with(patience, future).await;
+        keeper.cancel().await;
+        result
     }))
+}
+
+/// Wakes the core now and then: the library may sleep although tasks are ready (see
+/// [`guard`](super::guard)), and a future without a [`TurnBell`](super::TurnBell) has no other guard.
+async fn keep() {
+    loop {
+        Timer::new(clock::duration(KEPT_EVERY)).await;
+    }
 }
 
 /// A core on a thread of its own.
@@ -160,6 +194,8 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 /// Registered I/O memory serves files and datagrams only; streams do without, so take the least.
 const IO_MEMORY: usize = 64 << 10;
+/// The longest that a core without a bell may sleep through work.
+const KEPT_EVERY: Span = Span::from_secs(1);
 /// A core that spins gives itself to the library for a moment at a time, in which it is not to sleep.
 const LINGER: Span = Span::from_micros(5);
 /// How long a task may run before the core looks at its timers again, where tasks yield. A thread

@@ -23,6 +23,8 @@ impl Lateness {
 
 thread_local! {
     static LATENESS: Cell<Lateness> = const { Cell::new(Lateness(Span::ZERO)) };
+    /// Of sleeps that do without the library.
+    static OWN: Cell<Lateness> = const { Cell::new(Lateness(Span::ZERO)) };
 }
 
 /// How much earlier this core's timers are to be set.
@@ -33,6 +35,16 @@ pub(super) fn lead() -> Span {
 /// A sleep of this core ended so much after its time.
 pub(super) fn observe(late: Span) {
     LATENESS.set(LATENESS.get().observe(late));
+}
+
+/// How much earlier naps of this core beside its sockets are to end.
+pub(super) fn own_lead() -> Span {
+    OWN.get().0
+}
+
+/// Such a nap ended so much after its time.
+pub(super) fn observe_own(late: Span) {
+    OWN.set(OWN.get().observe(late));
 }
 
 const STEP: Span = Span::new(500);

@@ -8,6 +8,7 @@
 //! ended before their core returns if their owner keeps the [`Task`]; work that blocks runs on a
 //! thread of its own, and its panic is a value.
 
+mod alarm;
 mod blocking;
 mod doorbell;
 mod executor;
@@ -20,12 +21,14 @@ mod task;
 mod tcp;
 mod timer;
 mod turn;
+mod vigil;
 
 pub use blocking::{Blocking, blocking};
 pub use doorbell::Doorbell;
 pub use executor::{Core, ExecutorError, Options, run, spawn_core};
 pub use notify::Notify;
 pub use pace::until_turn;
+pub use spinner::margin;
 pub use task::{Panicked, Task, guarded, spawn, yield_if_due, yield_now};
 pub use tcp::{ListenError, Listener, Stream, connect, listen};
 pub use timer::{sleep, sleep_until};

@@ -35,6 +35,8 @@ struct Pace {
     turn: RefCell<Option<Waker>>,
     /// Clock and CPU time when the interval was last looked at.
     looked: Cell<(Nanos, Span)>,
+    /// CPU time since then that was spent waiting.
+    idle: Cell<Span>,
 }
 
 thread_local! {
@@ -69,6 +71,16 @@ pub(super) async fn interval() -> bool {
     PACE.with(Pace::open);
     yield_now().await;
     !left.is_zero()
+}
+
+/// Whether this core takes its turns at intervals.
+pub(super) fn is_paced() -> bool {
+    PACE.with(|pace| !pace.interval.get().is_zero() || !pace.waiting.borrow().is_empty())
+}
+
+/// The core has been awake so long only to hear something sooner, which does not count as being busy.
+pub(super) fn waited_awake(span: Span) {
+    PACE.with(|pace| pace.idle.set(pace.idle.get() + span));
 }
 
 /// Whether readers wait for a turn, which it is the caller's to take; wakes it when one does.
@@ -124,7 +136,7 @@ impl Pace {
         }
         let cpu = cpu_time();
         self.looked.set((now, cpu));
-        let busy = (cpu - used).as_f64() / passed.as_f64();
+        let busy = (cpu - used - self.idle.take()).as_f64() / passed.as_f64();
         self.interval.set(follow(self.interval.get(), busy, self.most.get()));
     }
 }

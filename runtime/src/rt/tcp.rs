@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -17,7 +17,7 @@ use clockwork_wire::Span;
 use futures_lite::io::{AsyncRead, AsyncWrite};
 use glommio::GlommioError;
 
-use super::spinner::Watch;
+use super::spinner::{self, Need, Watch};
 use crate::clock;
 
 /// An address that cannot be listened on.
@@ -90,6 +90,7 @@ impl Listener {
     /// If the caller is not on a core.
     pub fn adopt(listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
+        spinner::watch_door(listener.as_fd());
         // SAFETY: the descriptor is open and owned, and its ownership moves.
         let inner = unsafe { glommio::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
         Ok(Self { inner, address })
@@ -124,6 +125,7 @@ impl fmt::Debug for Listener {
 /// If nobody listens there, or nobody answers within `timeout`.
 pub async fn connect(address: SocketAddr, timeout: Span) -> io::Result<Stream> {
     let timeout = clock::duration(timeout.max(Span::from_millis(1)));
+    let _need = Need::new();
     let stream = glommio::net::TcpStream::connect_timeout(address, timeout);
     Stream::new(stream.await.map_err(io_error)?)
 }
@@ -135,8 +137,10 @@ pub struct Stream(Rc<Inner>);
 
 struct Inner {
     stream: RefCell<glommio::net::TcpStream>,
-    /// On a core that spins.
+    /// On a core that listens to its sockets itself.
     watch: Option<Watch>,
+    /// While a writer waits for room.
+    full: RefCell<Option<Need>>,
     peer: SocketAddr,
     local: SocketAddr,
 }
@@ -211,7 +215,13 @@ impl Stream {
         let local = stream.local_addr().map_err(io_error)?;
         // SAFETY: the descriptor is open for as long as `stream` lives, which is borrowed.
         let watch = Watch::new(unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) });
-        Ok(Self(Rc::new(Inner { stream: RefCell::new(stream), watch, peer, local })))
+        Ok(Self(Rc::new(Inner {
+            stream: RefCell::new(stream),
+            watch,
+            full: RefCell::default(),
+            peer,
+            local,
+        })))
     }
 
     /// The peer's address.
@@ -269,7 +279,14 @@ impl Stream {
     /// Writes what fits into the kernel's buffer now; wakes `cx` when more fits. One task may
     /// write at a time.
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, bytes)
+        let written = Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, bytes);
+        let full = &mut *self.0.full.borrow_mut();
+        if written.is_ready() {
+            *full = None;
+        } else {
+            full.get_or_insert_with(Need::new);
+        }
+        written
     }
 
     /// [`Stream::poll_write`] from several places in one system call.
@@ -286,7 +303,10 @@ impl Stream {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.poll_write(cx, slices.first().map_or(&[], |slice| slice))
             }
-            sent => Poll::Ready(sent),
+            sent => {
+                self.0.full.take();
+                Poll::Ready(sent)
+            }
         }
     }
 

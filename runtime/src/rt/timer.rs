@@ -39,7 +39,7 @@ pub async fn sleep_until(at: Nanos) {
 }
 
 /// The most that a wait spins at its end.
-const FINISH: Span = Span::from_micros(30);
+pub(super) const FINISH: Span = Span::from_micros(30);
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,7 @@ use super::kept::{Kept, Outcome};
 use super::resolver::{Found, Resolver};
 use super::{Options, WorkerError};
 use crate::clock;
+use crate::foresight::Foresight;
 use crate::net::{Command, Event, Hub, LinkId, Part, Peer, Report, Settings, WorkerSide};
 use crate::rt::{self, Listener, TurnBell};
 use crate::shutdown::Shutdown;
@@ -28,6 +29,8 @@ struct Core {
     gate: Rc<RefCell<Gate>>,
     kept: Kept,
     console: Console,
+    /// When devices will be done.
+    foresight: Foresight<ActionId>,
 }
 
 /// Serves controllers until `shutdown`; what is slow runs on the CPUs `aside`.
@@ -52,6 +55,7 @@ pub(super) async fn serve(
         kept: Kept::new(count(options.config.worker.results_kept)),
         resolver: resolver.map_err(WorkerError::Resolver)?,
         console,
+        foresight: Foresight::new(rt::margin()),
     };
     core.console.listening(listener.address());
     let gate = Rc::clone(&core.gate);
@@ -63,7 +67,8 @@ pub(super) async fn serve(
         wake.notify();
     });
     while !shutdown.is_wanted() {
-        bell.wait(core.next_wakeup()).await;
+        let foreseen = core.foresight.next(clock::now());
+        bell.wait_foreseeing(core.next_wakeup(), foreseen).await;
         core.turn(clock::now());
     }
     accepting.cancel().await;
@@ -85,10 +90,13 @@ impl Core {
             self.found(now, found);
         }
         while let Some(output) = self.worker.poll(now) {
-            self.give_out(output);
+            self.give_out(now, output);
         }
         self.summarise(now);
         self.hub.flush();
+        for (id, at) in self.worker.foreseen() {
+            self.foresight.await_one(id, at);
+        }
     }
 
     fn found(&mut self, now: Nanos, found: Found) {
@@ -172,9 +180,10 @@ impl Core {
         self.hub.send(link, Report::State { query, state });
     }
 
-    fn give_out(&mut self, output: Output) {
+    fn give_out(&mut self, now: Nanos, output: Output) {
         match output {
             Output::Result { result, output } => {
+                self.foresight.came(&result.id, now);
                 self.send_result(Outcome::Action(result, output));
             }
             Output::ModelLoaded(loaded) => {

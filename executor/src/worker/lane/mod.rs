@@ -144,6 +144,11 @@ impl Lane {
         busy && self.device.next_wakeup().is_none()
     }
 
+    /// The next completion that the device foresees.
+    pub(crate) fn foreseen(&self) -> Option<(ActionId, Nanos)> {
+        self.device.foreseen()
+    }
+
     /// Whether the lane must be brought up to date before something new arrives: only then is
     /// a late turn as good as one in time.
     pub(crate) fn keeps_device_time(&self) -> bool {
