@@ -187,7 +187,7 @@ pub(super) struct Heard {
     /// Readers were woken, and are ready.
     pub(super) readers: bool,
     /// The library has something to look at: a ring for one of its tasks, a new connection.
-    pub(super) library: bool,
+    pub(super) look: bool,
 }
 
 /// Wakes the readers of all sockets that have something; sleeps until there is one, somebody rings or
@@ -202,7 +202,7 @@ pub(super) fn listen(nap: Span) -> Heard {
             return spinner.ask(sockets, alarm, nap);
         }
         if !alarm.lie_down() {
-            return Heard { library: true, readers: false };
+            return Heard { look: true, readers: false };
         }
         let heard = spinner.ask(sockets, alarm, nap);
         alarm.get_up();
@@ -231,7 +231,7 @@ impl Spinner {
             if key == ALARM {
                 alarm.silence();
             }
-            heard.library |= key < FIRST_READER;
+            heard.look |= key < FIRST_READER;
             heard.readers |= readers.get(&key).is_some_and(wake);
         }
         heard

@@ -131,7 +131,7 @@ impl TurnBell {
             let heard = spinner::listen(nap);
             if heard.readers {
                 vigil.begun = clock::now();
-            } else if heard.library && !self.foreign.is_rung() {
+            } else if heard.look && !self.foreign.is_rung() {
                 self.look().await;
             } else if !nap.is_zero() {
                 lateness::observe_own(clock::now().since(now + nap));

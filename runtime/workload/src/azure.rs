@@ -1,7 +1,7 @@
 //! `azure`: a day of serverless functions, each a model.
 
 use crate::functions::{
-    LOADS, MEMORY_LOAD_FACTOR, Replay, SCALE_PER_LOAD, Spread, copies_by_memory,
+    DAY, INTERVAL, LOADS, MEMORY_LOAD_FACTOR, Replay, SCALE_PER_LOAD, Spread, copies_by_memory,
 };
 use crate::generator::Load;
 use crate::{Parameter, Plan, Workload};
@@ -25,13 +25,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
         ),
         Parameter::optional("load_factor", "float", "1.0", "eighths of the trace's rates"),
         MEMORY_LOAD_FACTOR,
-        Parameter::optional(
-            "interval",
-            "float",
-            "60",
-            "seconds for which the rates of a minute hold",
-        ),
-        Parameter::optional("trace", "int", "1", "day of the dataset, 1 to 14"),
+        INTERVAL,
+        DAY,
         Parameter::optional("randomise", "int", "0", "1: each function begins at a random minute"),
     ],
     build: |arguments| {

@@ -167,6 +167,14 @@ pub(crate) const MEMORY_LOAD_FACTOR: Parameter = Parameter::optional(
     "1 to 4: 3, 13, 29 or 66 copies of every model, or 200, 800, 1800 or 3600 of resnet50_v2",
 );
 
+/// How long the rates of a trace's minute hold.
+pub(crate) const INTERVAL: Parameter =
+    Parameter::optional("interval", "float", "60", "seconds for which the rates of a minute hold");
+
+/// Which of the dataset's days is replayed.
+pub(crate) const DAY: Parameter =
+    Parameter::optional("trace", "int", "1", "day of the dataset, 1 to 14");
+
 /// The factor on a trace's rates at load factor 1, for each worker.
 pub(crate) const SCALE_PER_LOAD: f64 = 0.125;
 

@@ -1,6 +1,6 @@
 //! `replay-trace`: a trace over any models.
 
-use crate::functions::{Replay, Spread};
+use crate::functions::{DAY, INTERVAL, Replay, Spread};
 use crate::generator::Load;
 use crate::{Parameter, Plan, Workload};
 
@@ -16,13 +16,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
             "NAME or NAME:COPIES, separated by commas; `all` is every model",
         ),
         Parameter::optional("scale", "float", "1", "factor on the trace's rates"),
-        Parameter::optional(
-            "interval",
-            "float",
-            "60",
-            "seconds for which the rates of a minute hold",
-        ),
-        Parameter::optional("trace", "int", "1", "day of the dataset, 1 to 14"),
+        INTERVAL,
+        DAY,
     ],
     build: |arguments| {
         let replay = Replay {
